@@ -1,0 +1,175 @@
+/* storage/partition_log.h
+ *
+ * One replica's log: segments in a folder TOPIC-PARTITION, of which only the
+ * newest grows. Offsets, from low to high:
+ *
+ *   log_start_offset <= last_stable_offset <= high_watermark <= log_end_offset
+ *
+ * The high watermark belongs to the replication layer, which tells it here so
+ * that the last stable offset and the checkpoints can be derived from it.
+ *
+ * Loop thread, but for partition_log_open() and the *_run() functions, which
+ * are pool jobs: each works on what its *_begin() handed it, never on the log.
+ * A log has at most one job at a time that changes it.
+ *
+ * A write or sync that fails takes the log offline: every later call answers
+ * ERR_OFFLINE until the log is opened anew. */
+#ifndef GREGOR_STORAGE_PARTITION_LOG_H
+#define GREGOR_STORAGE_PARTITION_LOG_H
+
+#include "config/topic_config.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/random.h"
+#include "protocol/base/trace.h"
+#include "protocol/record_batch.h"
+#include "storage/leader_epoch_cache.h"
+#include "storage/log_file.h"
+#include "storage/producer_state.h"
+
+struct partition_log;
+
+struct partition_log_options {
+    const char *dir; /* copied; made if it is missing */
+    struct disk *disk;
+    const struct clock *clock;
+    const struct random *random; /* for segment.jitter.ms */
+    const struct trace *trace;
+    const struct topic_config *config; /* borrowed until replaced */
+    bool clean;               /* stopped cleanly: trust the files, scan nothing */
+    int64_t recovery_point;   /* from the checkpoint; 0: unknown */
+    int64_t log_start_offset; /* from the checkpoint; 0: the first segment's */
+    int64_t producer_id_expiration_ms;
+};
+
+struct partition_log_recovery { /* what opening found, for the one trace line */
+    int segments_recovered;
+    int64_t bytes_scanned;
+    int64_t bytes_truncated;
+    int indexes_rebuilt;
+};
+
+/* Opens or makes the log; recovers what lies past the recovery point unless it
+ * was stopped cleanly. Pool job or start-up. */
+int partition_log_open(const struct partition_log_options *options,
+                       struct partition_log **out,
+                       struct partition_log_recovery *recovery, struct err *err);
+
+/* Writes what a clean stop needs (index tails, last time index entry, producer
+ * snapshot, leader epochs) and syncs all of it. Pool job, the log idle. */
+int partition_log_seal(struct partition_log *log, struct err *err);
+
+/* Frees; writes and syncs nothing. Accepts NULL. Loop thread. */
+void partition_log_close(struct partition_log *log);
+
+/* Borrowed until the next call; the new config counts from the next append. */
+void partition_log_set_config(struct partition_log *log,
+                              const struct topic_config *config);
+const struct topic_config *partition_log_config(const struct partition_log *log);
+
+const char *partition_log_dir(const struct partition_log *log);
+int64_t partition_log_start_offset(const struct partition_log *log);
+int64_t partition_log_end_offset(const struct partition_log *log);
+int64_t partition_log_high_watermark(const struct partition_log *log);
+int64_t partition_log_last_stable_offset(const struct partition_log *log);
+int64_t partition_log_recovery_point(const struct partition_log *log);
+int64_t partition_log_size_bytes(const struct partition_log *log);
+/* Why the log is offline; NULL while it is not. */
+const struct err *partition_log_offline(const struct partition_log *log);
+struct leader_epoch_cache *partition_log_leader_epochs(struct partition_log *log);
+const struct producer_state *partition_log_producers(const struct partition_log *log);
+
+/* Never above log_end_offset, never back. */
+void partition_log_set_high_watermark(struct partition_log *log,
+                                      int64_t high_watermark);
+
+enum append_origin {
+    APPEND_CLIENT,      /* checked against the producer's state */
+    APPEND_COORDINATOR, /* markers and internal topics: no sequence check */
+    APPEND_CONTROLLER,  /* the metadata log: sizes unlimited */
+    APPEND_REPLICATION, /* offsets and epochs are the leader's and kept */
+};
+
+struct append_result {
+    int64_t base_offset;
+    int64_t last_offset;
+    int64_t timestamp; /* LogAppendTime, else -1 */
+    bool duplicate;    /* nothing was appended: the offsets are the first ones' */
+    bool flush_due;    /* flush.messages is reached */
+};
+
+/* Appends one whole batch that record_validate() has passed (or that is ours):
+ * gives it its offsets and leader epoch in place, rolls when due, writes,
+ * indexes. Errors before anything is written (too large, sequences) leave the
+ * log as it was. */
+int partition_log_append(struct partition_log *log, uint8_t *batch, int32_t size,
+                         int32_t leader_epoch, enum append_origin origin,
+                         struct append_result *out, struct err *err);
+
+/* Bytes from the batch that holds `offset` on, of one segment, at most
+ * max_bytes, none of a batch at or above upper_offset. at_least_one: the first
+ * batch comes whole even when it is larger than max_bytes. Kafka clients accept
+ * a last batch cut short, so the slice need not end on a batch. offset ==
+ * log_end_offset or upper_offset: an empty slice. Outside [start, end]:
+ * ERR_OFFSET_OUT_OF_RANGE. The caller releases out->file. */
+int partition_log_read(struct partition_log *log, int64_t offset, int64_t upper_offset,
+                       int32_t max_bytes, bool at_least_one, struct log_slice *out,
+                       struct err *err);
+
+/* Aborted transactions that overlap [offset, upper_offset); appended to *out as
+ * struct aborted_txn. */
+int partition_log_aborted_txns(struct partition_log *log, int64_t offset,
+                               int64_t upper_offset, struct buf *out, struct err *err);
+
+/* Searches by time (ListOffsets). begin() picks the place through the time
+ * index, run() scans the file there, end() releases. */
+enum timestamp_query_kind {
+    QUERY_FIRST_AT_OR_AFTER, /* the first record with timestamp >= asked */
+    QUERY_MAX_TIMESTAMP,     /* the record with the largest timestamp, KIP-734 */
+};
+struct timestamp_query {
+    enum timestamp_query_kind kind;
+    int64_t timestamp;
+    int64_t start_offset; /* records below do not count */
+    int64_t upper_offset; /* nor those at or above */
+    struct log_slice slice;
+    bool found;
+    int64_t found_offset;
+    int64_t found_timestamp;
+    int32_t found_leader_epoch;
+};
+int partition_log_query_begin(struct partition_log *log, enum timestamp_query_kind kind,
+                              int64_t timestamp, struct timestamp_query *q,
+                              struct err *err);
+int timestamp_query_run(struct timestamp_query *q, struct err *err); /* pool job */
+void timestamp_query_end(struct timestamp_query *q);
+
+/* Syncing. begin() collects what is not yet on disk, run() syncs it, end()
+ * moves the recovery point, or takes the log offline when run() failed (an
+ * fsync is never tried twice). */
+struct log_flush;
+int partition_log_flush_begin(struct partition_log *log, struct log_flush **out,
+                              struct err *err);
+int log_flush_run(struct log_flush *flush, struct err *err); /* pool job */
+void partition_log_flush_end(struct partition_log *log, struct log_flush *flush, int rc,
+                             const struct err *err);
+/* flush.ms has passed since the oldest unsynced append. */
+bool partition_log_flush_overdue(const struct partition_log *log);
+
+/* Rolls when segment.ms says so, on an append-less log too. */
+int partition_log_roll_if_due(struct partition_log *log, struct err *err);
+
+/* Raises log_start_offset (DeleteRecords). Whole segments below it are taken
+ * out and renamed .deleted; `deleted` (may be NULL) counts them. */
+int partition_log_delete_records(struct partition_log *log, int64_t before_offset,
+                                 struct err *err);
+
+/* Drops everything at or above `offset` (replication, recovery). Pool job or
+ * start-up: rewrites indexes and producer state. */
+int partition_log_truncate_to(struct partition_log *log, int64_t offset,
+                              struct err *err);
+
+/* Forgets silent producers; wants calling every
+ * producer.id.expiration.check.interval.ms. */
+void partition_log_expire_producers(struct partition_log *log);
+
+#endif
