@@ -1,0 +1,189 @@
+/* storage/log_manager.h
+ *
+ * Owns the partition logs of one data directory: makes, opens, recovers,
+ * flushes, checkpoints, deletes them (Kafka: LogManager).
+ *
+ *        add ─► CLOSED ─► OPENING ─► ONLINE ─► OFFLINE
+ *                  ▲  create  │         │          │
+ *                  └──────────┴─────────┴──────────┴──► DELETING ─► (forgotten)
+ *
+ * Start-up, in this order: log_manager_open(), log_manager_add() for every
+ * replica that the metadata names, then log_manager_start() after a clean stop
+ * or log_manager_recover_all() after any other. A clean start reads three small
+ * files and opens no log: each opens on first use.
+ *
+ * Every function is for the loop thread and none blocks, but for
+ * log_manager_open(). Disk work runs in jobs of the executor.
+ *
+ * Requests (struct log_request) are memory of the caller, kept until their
+ * callback. What returns 0 calls back exactly once, on a later turn; what
+ * returns negative never does. The err of a callback is borrowed. */
+#ifndef GREGOR_STORAGE_LOG_MANAGER_H
+#define GREGOR_STORAGE_LOG_MANAGER_H
+
+#include "protocol/base/executor.h"
+#include "storage/log_dir.h"
+#include "storage/partition_log.h"
+
+struct log_manager;
+struct log_topic;
+
+enum log_state {
+    LOG_CLOSED,  /* known; its files, if any, are shut */
+    LOG_OPENING, /* a job opens or recovers it */
+    LOG_ONLINE,
+    LOG_OFFLINE,  /* the disk refused; waits for a restart */
+    LOG_DELETING, /* takes no more requests */
+};
+
+struct log_request {
+    void (*done)(struct log_request *request, int rc, const struct err *err);
+    struct log_request *next; /* the manager's */
+};
+
+/* One replica's place in the manager, embedded in the caller's replica: from
+ * log_manager_add() until the callback of log_manager_delete() or the end of
+ * the manager. Callers read it through the functions below. */
+struct log_handle {
+    struct log_topic *topic;
+    struct partition_log *log; /* NULL unless ONLINE, or OFFLINE after that */
+    struct log_job *job;       /* what runs on it now */
+    struct log_request *flush_waiters;
+    struct log_request *open_waiters;
+    struct log_handle *prev, *next; /* among those with a log */
+    /* As checkpointed; stale while there is a log. */
+    int64_t recovery_point;
+    int64_t high_watermark;
+    int64_t log_start_offset;
+    int32_t partition;
+    uint8_t state; /* enum log_state */
+    bool clean;    /* its files may be trusted without a scan */
+};
+
+struct log_manager_options {
+    struct log_dir *dir; /* locked and read; outlives the manager */
+    struct disk *disk;
+    const struct clock *clock;
+    const struct random *random;
+    const struct trace *trace;
+    struct executor *executor;
+    int recovery_threads;                /* num.recovery.threads.per.data.dir */
+    int64_t checkpoint_interval_ms;      /* log.flush.offset.checkpoint.interval.ms */
+    int64_t file_delete_delay_ms;        /* log.segment.delete.delay.ms */
+    int64_t producer_id_expiration_ms;   /* producer.id.expiration.ms */
+    int64_t producer_expiry_interval_ms; /* producer.id.expiration.check.interval.ms */
+};
+
+/* Reads the three checkpoint files. Start-up; may block. An unreadable
+ * checkpoint is traced and taken as empty when the last stop was not clean
+ * (every log is then scanned from its start), an error otherwise. */
+int log_manager_open(const struct log_manager_options *options,
+                     struct log_manager **out, struct err *err);
+
+/* Frees; writes nothing. Only when no job runs: after log_manager_stop(), or
+ * when none was started. Closes what is open. Accepts NULL. */
+void log_manager_destroy(struct log_manager *m);
+
+/* Registers a replica, CLOSED. The name is copied once a topic, `config` is
+ * borrowed until log_manager_set_config() or the topic's last handle goes.
+ * Touches no disk. ERR_EXISTS if that replica is registered. */
+int log_manager_add(struct log_manager *m, struct log_handle *h, struct str topic,
+                    struct uuid topic_id, int32_t partition,
+                    const struct topic_config *config, struct err *err);
+
+/* Takes a handle out again that has no log and no job; leaves the disk alone. */
+void log_manager_remove(struct log_manager *m, struct log_handle *h);
+
+/* Replaces the config of a topic's handles; open logs follow at once. */
+void log_manager_set_config(struct log_manager *m, struct uuid topic_id,
+                            const struct topic_config *config);
+
+/* The registered handle of a replica; NULL: none. */
+struct log_handle *log_manager_find(struct log_manager *m, struct uuid topic_id,
+                                    int32_t partition);
+
+struct str log_handle_topic(const struct log_handle *h);
+struct uuid log_handle_topic_id(const struct log_handle *h);
+
+/* The log; NULL unless ONLINE. */
+static inline struct partition_log *log_handle_log(const struct log_handle *h)
+{
+    return h->state == LOG_ONLINE ? h->log : NULL;
+}
+
+/* After a clean start: looks through the data directory in a job for folders
+ * to delete (-delete) and for strays: folders of a topic that no handle has.
+ * Strays are renamed TOPIC-PARTITION.HEX-stray and traced, never deleted. */
+void log_manager_start(struct log_manager *m);
+
+/* After an unclean stop: as log_manager_start(), then opens and recovers every
+ * handle, `recovery_threads` at a time. A log that cannot be opened goes
+ * OFFLINE and is traced; the others go on, and rc is 0. */
+int log_manager_recover_all(struct log_manager *m, struct log_request *r,
+                            struct err *err);
+
+/* Makes folder and partition.metadata of `count` new handles in one job; the
+ * array is copied. rc 0: all of them take produce and fetch (they are CLOSED:
+ * log_manager_ensure_open() as always). A folder of that name but another
+ * topic id goes the way of a stray. Waits for deletions under way, so a name
+ * may be created anew at once after log_manager_delete(). On failure each
+ * handle that has no folder is OFFLINE. */
+int log_manager_create(struct log_manager *m, struct log_handle *const *handles,
+                       int count, struct log_request *r, struct err *err);
+
+/* 1: it is ONLINE now, no callback follows. 0: `r` hears of it. ERR_OFFLINE,
+ * ERR_NOT_FOUND (DELETING). Callers queue behind one opening. The high
+ * watermark begins at its checkpointed value, at most log_end_offset. */
+int log_manager_ensure_open(struct log_manager *m, struct log_handle *h,
+                            struct log_request *r, struct err *err);
+
+/* Syncs all that was appended before the call. Waits behind a running flush;
+ * callers that wait share the next one. ERR_OFFLINE unless ONLINE. */
+int log_manager_flush(struct log_manager *m, struct log_handle *h,
+                      struct log_request *r, struct err *err);
+
+/* After any partition_log call that failed: when the log went offline, says so
+ * in one trace line (once a log) and marks the handle. True: it is offline. */
+bool log_manager_check(struct log_manager *m, struct log_handle *h);
+
+/* Closes the logs, renames their folders TOPIC-PARTITION.HEX-delete, drops
+ * them from the checkpoints; then calls back, and the handles are the
+ * caller's again. The array is copied. Waiting requests hear ERR_NOT_FOUND.
+ * The folders go file_delete_delay_ms later. */
+int log_manager_delete(struct log_manager *m, struct log_handle *const *handles,
+                       int count, struct log_request *r, struct err *err);
+
+/* What is due by time: flush.ms, segment.ms, checkpoints, producer expiry,
+ * removal of deleted folders. `now_ms` is the monotonic clock's. Returns in how
+ * many ms it wants to be called again. */
+int64_t log_manager_tick(struct log_manager *m, int64_t now_ms);
+
+/* Writes the checkpoint files that changed, in a job. For tick() and tests. */
+void log_manager_checkpoint(struct log_manager *m);
+
+/* Waits for what runs, seals all open logs in parallel, closes them, writes the
+ * checkpoints and, unless a log failed, the clean-shutdown marker with
+ * `broker_epoch`. No request may follow. rc: the first failure. */
+void log_manager_stop(struct log_manager *m, int64_t broker_epoch,
+                      struct log_request *r);
+
+/* Sizes for DescribeLogDirs, of logs not open too (in a job). Memory of the
+ * caller, kept until request.done; `sizes` is freed by
+ * log_manager_describe_end(). Replicas deleted meanwhile may be among them. */
+struct log_size {
+    struct uuid topic_id;
+    int32_t partition;
+    int64_t size_bytes; /* -1: it cannot be read */
+};
+struct log_describe {
+    struct log_request request;
+    int64_t total_bytes;
+    int64_t usable_bytes;
+    struct log_size *sizes;
+    int count;
+};
+int log_manager_describe(struct log_manager *m, struct log_describe *d,
+                         struct err *err);
+void log_manager_describe_end(struct log_describe *d);
+
+#endif
