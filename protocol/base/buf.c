@@ -12,6 +12,18 @@ void buf_free(struct buf *b)
     *b = BUF_INIT;
 }
 
+static bool grow_to(struct buf *b, size_t cap)
+{
+    uint8_t *data = realloc(b->data, cap);
+    if (data == NULL) {
+        b->failed = true;
+        return false;
+    }
+    b->data = data;
+    b->cap = cap;
+    return true;
+}
+
 bool buf_reserve(struct buf *b, size_t more)
 {
     if (b->failed)
@@ -26,14 +38,20 @@ bool buf_reserve(struct buf *b, size_t more)
         }
         cap *= 2;
     }
-    uint8_t *data = realloc(b->data, cap);
-    if (data == NULL) {
+    return grow_to(b, cap);
+}
+
+bool buf_reserve_exact(struct buf *b, size_t more)
+{
+    if (b->failed)
+        return false;
+    if (more <= b->cap - b->len)
+        return true;
+    if (more > SIZE_MAX - b->len) {
         b->failed = true;
         return false;
     }
-    b->data = data;
-    b->cap = cap;
-    return true;
+    return grow_to(b, b->len + more);
 }
 
 uint8_t *buf_extend(struct buf *b, size_t len)

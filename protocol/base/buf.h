@@ -28,6 +28,10 @@ void buf_free(struct buf *b);
 /* Makes room for `more` bytes behind len; false, and failed set, without. */
 bool buf_reserve(struct buf *b, size_t more);
 
+/* The same, but when it grows, to exactly that: for owners that bound their
+ * memory. */
+bool buf_reserve_exact(struct buf *b, size_t more);
+
 void buf_append(struct buf *b, const void *data, size_t len);
 
 /* Appends `len` bytes for the caller to fill; NULL when out of memory. */
