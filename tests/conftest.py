@@ -1,0 +1,70 @@
+"""Brokers as fixtures. BROKER=kafka runs what does not depend on Gregor's own
+command line against Apache Kafka instead, to see that a test asks for what
+Kafka does."""
+
+import os
+import re
+
+import pytest
+
+from harness.broker import ApacheKafka, Gregor, free_port
+
+AGAINST_KAFKA = os.environ.get("BROKER") == "kafka"
+
+
+class Started:
+    """Starts brokers for a test and ends them with it, complaining of any that
+    came to an unexpected end or whose sanitizers reported something."""
+
+    def __init__(self, tmp_path_factory):
+        self.tmp_path_factory = tmp_path_factory
+        self.brokers = []
+
+    def make(self, **options):
+        broker = Gregor(self.tmp_path_factory.mktemp("gregor"), **options)
+        self.brokers.append(broker)
+        return broker
+
+    def __call__(self, **options):
+        return self.make(**options).start()
+
+    def close(self):
+        failures = []
+        for broker in self.brokers:
+            try:
+                broker.close()
+            except AssertionError as failure:
+                failures.append(str(failure))
+            if broker.stderr_path.exists() and broker.stderr():
+                print(f"stderr of {broker.workdir}:\n{broker.stderr()}")
+        assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def gregor(tmp_path_factory):
+    """gregor(settings={…}, topics=[…], …) starts one and returns it."""
+    if AGAINST_KAFKA:
+        pytest.skip("of Gregor alone")
+    started = Started(tmp_path_factory)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    """One broker with its defaults for a whole file of tests; see `topic`."""
+    if AGAINST_KAFKA:
+        kafka = ApacheKafka(tmp_path_factory.mktemp("kafka")).start()
+        yield kafka
+        kafka.close()
+        return
+    started = Started(tmp_path_factory)
+    # Kept over restarts, for tests that restart it under a client.
+    yield started(port=free_port())
+    started.close()
+
+
+@pytest.fixture
+def topic(request):
+    """A topic name that no other test of the file uses."""
+    return re.sub(r"[^a-zA-Z0-9._-]", "-", request.node.name)[:200]

@@ -1,0 +1,1 @@
+"""What the tests outside C share: brokers to start, clients to drive them."""
