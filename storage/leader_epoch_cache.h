@@ -24,6 +24,10 @@ int leader_epoch_cache_open(struct disk *disk, const char *path,
                             struct leader_epoch_cache **out, struct err *err);
 void leader_epoch_cache_close(struct leader_epoch_cache *c);
 
+/* Makes the file durable: what changed it replaced it without a sync, since
+ * recovery finds the epochs in the batches again. Pool job. */
+int leader_epoch_cache_sync(struct leader_epoch_cache *c, struct err *err);
+
 /* Notes that `leader_epoch` starts at `start_offset`, if it is newer than the
  * last one; conflicting entries go. Writes the file when something changed. */
 int leader_epoch_cache_assign(struct leader_epoch_cache *c, int32_t leader_epoch,

@@ -64,8 +64,9 @@ int producer_state_update(struct producer_state *p, const struct record_batch *b
                           struct err *err);
 
 /* The first offset of the earliest transaction that is open, or ended but not
- * yet below `high_watermark`; INT64_MAX: none. */
-int64_t producer_state_first_unstable_offset(const struct producer_state *p,
+ * yet below `high_watermark`; INT64_MAX: none. Forgets those that are below it
+ * for good, so `high_watermark` must never go back. */
+int64_t producer_state_first_unstable_offset(struct producer_state *p,
                                              int64_t high_watermark);
 
 /* Forgets producers silent for longer than `expiration_ms` with no open
@@ -86,7 +87,8 @@ int64_t producer_state_count(const struct producer_state *p);
  * not synced: recovery rebuilds what a crash takes. */
 int producer_state_write(const struct producer_state *p, struct disk *disk,
                          const char *path, struct err *err);
-/* ERR_CORRUPT leaves the state empty. Producers expired at now_ms are dropped. */
+/* Replaces the state; on any failure it is empty. ERR_CORRUPT, ERR_NOT_FOUND, ….
+ * producer_state_expire() then drops what is too old. */
 int producer_state_read(struct producer_state *p, struct disk *disk, const char *path,
                         struct err *err);
 

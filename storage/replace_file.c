@@ -1,0 +1,30 @@
+#include "storage/replace_file.h"
+
+static int write_new(struct disk *disk, const char *path, const void *data, size_t len,
+                     struct err *err)
+{
+    int fd;
+    int rc =
+        disk->ops->open(disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &fd, err);
+    if (rc != 0)
+        return rc;
+    struct iovec part = {(void *)data, len};
+    rc = disk->ops->write(disk, fd, &part, 1, 0, err);
+    disk->ops->close(disk, fd);
+    return rc;
+}
+
+int replace_file(struct disk *disk, const char *path, const void *data, size_t len,
+                 struct err *err)
+{
+    struct buf beside = BUF_INIT;
+    buf_printf(&beside, "%s.tmp", path);
+    int rc = beside.failed ? err_nomem(err) : 0;
+    const char *tmp = (const char *)beside.data;
+    if (rc == 0)
+        rc = write_new(disk, tmp, data, len, err);
+    if (rc == 0)
+        rc = disk->ops->rename(disk, tmp, path, err);
+    buf_free(&beside);
+    return rc;
+}
