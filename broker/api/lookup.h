@@ -1,0 +1,25 @@
+/* broker/api/lookup.h
+ *
+ * From the topics and partitions that a request names to the replicas of this
+ * node (Kafka: ReplicaManager.getPartitionOrError).
+ *
+ * Loop thread. */
+#ifndef GREGOR_BROKER_API_LOOKUP_H
+#define GREGOR_BROKER_API_LOOKUP_H
+
+#include "broker/node.h"
+
+/* By id if `by_id`, else by name (a null name is none). NULL: there is none. */
+const struct metadata_topic *lookup_topic(const struct node *node, struct str name,
+                                          struct uuid topic_id, bool by_id);
+
+/* The replica on this node; its log may be closed (request_open_logs). On failure
+ * *out is NULL:
+ *   ERR_UNKNOWN_TOPIC_OR_PARTITION  no such name, or no such partition
+ *   ERR_UNKNOWN_TOPIC_ID            no such id
+ *   ERR_NOT_LEADER_OR_FOLLOWER      other nodes have it */
+int lookup_partition(const struct node *node, struct str name, struct uuid topic_id,
+                     bool by_id, int32_t index, struct partition **out,
+                     struct err *err);
+
+#endif
