@@ -46,6 +46,7 @@ struct connection {
     bool handle_open;
     bool in_frame;    /* on_frame() has not been answered yet */
     bool dispatching; /* on_frame() is on the stack */
+    bool finishing;   /* no more requests after the one under way */
 
     uint8_t *in; /* [in_start, in_end) is not yet consumed */
     size_t in_cap, in_start, in_end;
@@ -105,6 +106,13 @@ void connection_abort(struct connection *c, const char *why)
     connection_close(c, why);
     if (c->in_frame)
         c->owner->on_peer_gone(c->owner, c);
+}
+
+void connection_finish(struct connection *c, const char *why)
+{
+    c->finishing = true;
+    if (c->state == CONN_READING)
+        connection_close(c, why);
 }
 
 void connection_refuse(struct connection *c, const char *format, ...)
@@ -201,6 +209,10 @@ static void dispatch_frames(struct connection *c)
 static void next_request(struct connection *c)
 {
     connection_enter(c, CONN_READING);
+    if (c->finishing) {
+        connection_close(c, "the broker stops");
+        return;
+    }
     poll_for(c, UV_READABLE);
     dispatch_frames(c);
 }

@@ -54,6 +54,9 @@ void connection_refuse(struct connection *c, const char *format, ...)
  * on_peer_gone(). */
 void connection_abort(struct connection *c, const char *why);
 
+/* Closes once what is being sent has left: at once, if nothing is. */
+void connection_finish(struct connection *c, const char *why);
+
 /* False once the socket is gone or closing. */
 bool connection_is_open(const struct connection *c);
 const char *connection_peer(const struct connection *c);
@@ -65,9 +68,9 @@ struct connection_links {
     int64_t active_ms;
     struct request *request;
     struct listener *listener;
-    uint32_t ip_hash_key[4];
+    char ip[46];
     char client_id[64];
-    char client_software[64];
+    char client_software[64]; /* name and version, from ApiVersions */
 };
 struct connection_links *connection_links(struct connection *c);
 

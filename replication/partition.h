@@ -20,10 +20,14 @@ struct replica_manager;
 /* Somebody to be told, once a turn at most, that offsets of a partition moved:
  * its high watermark, its log start offset, or its end (deletion, a change of
  * leader, an offline log). Memory of the caller. */
+struct watch_link { /* of a ring that begins and ends at the partition's own */
+    struct watch_link *prev, *next;
+};
+
 struct partition_watch {
+    struct watch_link link;
     void (*moved)(struct partition_watch *watch);
     struct partition *partition; /* NULL: not watching */
-    struct partition_watch *prev, *next;
 };
 
 struct partition {
@@ -31,14 +35,16 @@ struct partition {
     struct replica_manager *manager;
     int32_t leader_id; /* -1: none */
     int32_t leader_epoch;
-    int32_t leader_epoch_noted; /* the last one that its log has noted; -1 */
     int32_t in_sync_count;
-    struct partition_watch *watches;
+    struct watch_link watches;
     struct partition *next_moved; /* in the manager's list of moved ones */
     bool moved;
     bool gone; /* deleted: answers UNKNOWN_TOPIC_OR_PARTITION */
     struct partition_flush *flushing; /* the sync that the high watermark waits for */
 };
+
+/* A partition that leads nothing yet; then log_manager_add() its handle. */
+void partition_init(struct partition *p, struct replica_manager *manager);
 
 /* The log; NULL unless online on this node. */
 struct partition_log *partition_log_of(const struct partition *p);

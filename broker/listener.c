@@ -1,0 +1,190 @@
+#include "broker/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/node_connections.h"
+
+static int open_socket(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+static int bound_port(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return 0;
+    if (address.ss_family == AF_INET6)
+        return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+static int bind_any_of(const char *host, int port, int *fd, struct err *err)
+{
+    char service[16];
+    snprintf(service, sizeof(service), "%d", port);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    int rc = getaddrinfo(host[0] == '\0' ? NULL : host, service, &hints, &found);
+    if (rc != 0)
+        return err_set(err, ERR_INVALID, "cannot listen on %s:%d: %s", host, port,
+                       gai_strerror(rc));
+    int why = EADDRNOTAVAIL;
+    *fd = -1;
+    for (const struct addrinfo *a = found; a != NULL && *fd < 0; a = a->ai_next) {
+        *fd = open_socket(a);
+        if (*fd < 0)
+            why = errno;
+    }
+    freeaddrinfo(found);
+    if (*fd < 0)
+        return err_errno(err, why, "cannot listen on %s:%d", host, port);
+    return 0;
+}
+
+/* What clients are told to connect to. Nobody can connect to a wildcard
+ * address, so it is replaced by this machine's name, as Kafka does. */
+static void choose_advertised(struct listener *l, const char *host, int port)
+{
+    if (host == NULL || host[0] == '\0')
+        host = l->host;
+    if (host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) {
+        if (gethostname(l->advertised_host, sizeof(l->advertised_host)) != 0)
+            snprintf(l->advertised_host, sizeof(l->advertised_host), "localhost");
+    } else {
+        snprintf(l->advertised_host, sizeof(l->advertised_host), "%s", host);
+    }
+    l->advertised_port = port != 0 ? port : l->port;
+}
+
+int listener_bind(struct node *node, const char *name, const char *host, int port,
+                  const char *advertised_host, int advertised_port, struct listener **out,
+                  struct err *err)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+    if (l == NULL)
+        return err_nomem(err);
+    l->node = node;
+    snprintf(l->name, sizeof(l->name), "%s", name);
+    snprintf(l->host, sizeof(l->host), "%s", host);
+    int rc = bind_any_of(host, port, &l->fd, err);
+    if (rc != 0) {
+        free(l);
+        return rc;
+    }
+    l->port = bound_port(l->fd);
+    choose_advertised(l, advertised_host, advertised_port);
+    *out = l;
+    return 0;
+}
+
+static void set_options(const struct listener *l, int fd)
+{
+    const struct broker_config *config = l->node->config;
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    /* Kafka's defaults of 100 KiB would switch off the kernel's own tuning,
+     * which does better; what an operator sets by hand is honoured. */
+    int send_bytes = config->socket_send_buffer_bytes;
+    int receive_bytes = config->socket_receive_buffer_bytes;
+    if (send_bytes > 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
+    if (receive_bytes > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events);
+
+static void pause_accepting(struct listener *l)
+{
+    l->accepting = false;
+    uv_poll_stop(&l->poll);
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct listener *l = poll->data;
+    for (int n = 0; n < 64; n++) {
+        if (!node_may_accept(l->node)) {
+            pause_accepting(l);
+            return;
+        }
+        struct sockaddr_storage address;
+        socklen_t len = sizeof(address);
+        int fd = accept4(l->fd, (struct sockaddr *)&address, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            set_options(l, fd);
+            node_accept(l->node, l, fd, &address);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE) {
+            trace_error(l->node->env.trace,
+                        "no descriptors left for connections to %s:%d: waiting until one "
+                        "is closed",
+                        l->host, l->port);
+            pause_accepting(l);
+        }
+        return;
+    }
+}
+
+int listener_start(struct listener *l, struct err *err)
+{
+    if (listen(l->fd, l->node->config->socket_listen_backlog_size) != 0)
+        return err_errno(err, errno, "cannot listen on %s:%d", l->host, l->port);
+    if (uv_poll_init(l->node->env.loop, &l->poll, l->fd) != 0)
+        return err_set(err, ERR_IO, "cannot watch the socket of %s:%d", l->host, l->port);
+    l->poll.data = l;
+    l->node->open_handles++;
+    listener_resume(l);
+    return 0;
+}
+
+void listener_resume(struct listener *l)
+{
+    if (l->accepting || l->node->stopping)
+        return;
+    l->accepting = true;
+    uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+    struct node *node = l->node;
+    close(l->fd);
+    free(l);
+    node_handle_closed(node);
+}
+
+void listener_stop(struct listener *l)
+{
+    if (l->poll.data == NULL) { /* bound, never started */
+        close(l->fd);
+        free(l);
+        return;
+    }
+    uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+}
