@@ -7,6 +7,7 @@ standard output, an end when the process is gone.
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -64,8 +65,7 @@ class Gregor:
         options=(),
         data=None,
         port=0,
-        wrapper=(),
-        env=None,
+        file_size_limit=None,
     ):
         self.workdir = Path(workdir)
         self.data = Path(data) if data else self.workdir / "data"
@@ -73,8 +73,7 @@ class Gregor:
         self.topics = list(topics)
         self.options = list(options)
         self.port = port
-        self.wrapper = list(wrapper)
-        self.env = {**os.environ, **(env or {})}
+        self.file_size_limit = file_size_limit
         self.process = None
         self.host = "127.0.0.1"
         self.ready = None
@@ -85,7 +84,7 @@ class Gregor:
     # -- starting ------------------------------------------------------------
 
     def command(self):
-        command = [*self.wrapper, str(BINARY)]
+        command = [str(BINARY)]
         if "--ephemeral" not in self.options:
             command += ["--data", str(self.data)]
         command += ["--listen", f"{self.host}:{self.port}"]
@@ -105,8 +104,8 @@ class Gregor:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=self.env,
                 cwd=self.workdir,
+                **self._limits(),
             )
         line = self._first_line()
         self.ready = READY.match(line)
@@ -116,6 +115,17 @@ class Gregor:
         if keep_port:
             self.port = int(self.ready["port"])
         return self
+
+    def _limits(self):
+        """A disk that refuses: writes past this size of a file fail (EFBIG)."""
+        if self.file_size_limit is None:
+            return {}
+        limit = (self.file_size_limit, self.file_size_limit)
+        # Python ignores SIGXFSZ, and so does its child if that is not restored.
+        return {
+            "restore_signals": False,
+            "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+        }
 
     def _first_line(self):
         """The first line of standard output; '' if it ended or took too long."""

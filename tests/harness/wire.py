@@ -10,19 +10,21 @@ import struct
 import crc32c
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS = 0, 1, 2, 3, 18
-CREATE_TOPICS, INIT_PRODUCER_ID = 19, 22
+CREATE_TOPICS, DELETE_TOPICS, INIT_PRODUCER_ID = 19, 20, 22
 
 NONE = 0
 OFFSET_OUT_OF_RANGE = 1
 CORRUPT_MESSAGE = 2
 UNKNOWN_TOPIC_OR_PARTITION = 3
 MESSAGE_TOO_LARGE = 10
+COORDINATOR_LOAD_IN_PROGRESS = 14
 UNSUPPORTED_VERSION = 35
+INVALID_TOPIC_EXCEPTION = 17
 TOPIC_ALREADY_EXISTS = 36
 OUT_OF_ORDER_SEQUENCE_NUMBER = 45
-DUPLICATE_SEQUENCE_NUMBER = 46
 INVALID_PRODUCER_EPOCH = 47
 INVALID_TIMESTAMP = 32
+KAFKA_STORAGE_ERROR = 56
 INVALID_RECORD = 87
 
 WAIT_SECONDS = 30
@@ -335,9 +337,19 @@ def list_offset(connection, topic, partition, timestamp):
 
 
 def metadata(connection, topics):
-    """Metadata, version 1: {topic: (error code, [partition, …])}; creates none
-    by itself, for version 1 creates topics only if the broker is told to."""
-    reader = connection.ask(METADATA, 1, array([string(t) for t in topics]))
+    """Metadata, version 1: {topic: (error code, [partition, …])}. Where the
+    broker may make topics by itself, this makes those asked for."""
+    return metadata_result(
+        connection.ask(METADATA, 1, array([string(t) for t in topics]))
+    )
+
+
+def all_topics(connection):
+    """The names of all topics: Metadata, version 1, of a null array."""
+    return sorted(metadata_result(connection.ask(METADATA, 1, struct.pack(">i", -1))))
+
+
+def metadata_result(reader):
     reader.array(
         lambda: (reader.int32(), reader.string(), reader.int32(), reader.string())
     )
@@ -375,6 +387,18 @@ def create_topic(connection, topic, partitions=1, configs=None, validate_only=Fa
     return code
 
 
+def delete_topic(connection, topic):
+    """DeleteTopics, version 1; the error code."""
+    body = array([string(topic)]) + struct.pack(">i", 30000)
+    reader = connection.ask(DELETE_TOPICS, 1, body)
+    reader.int32()
+    assert reader.int32() == 1
+    reader.string()
+    code = reader.int16()
+    reader.end()
+    return code
+
+
 def make_topic(connection, topic, partitions=1, configs=None):
     """Creates a topic and waits until each partition has its leader. Gregor
     answers only then; Apache Kafka a little earlier."""
@@ -385,10 +409,13 @@ def make_topic(connection, topic, partitions=1, configs=None):
 
 
 def init_producer_id(connection):
-    """InitProducerId, version 0; (producer id, epoch)."""
-    reader = connection.ask(
-        INIT_PRODUCER_ID, 0, string(None) + struct.pack(">i", 60000)
-    )
-    reader.int32()
-    assert reader.int16() == NONE
+    """InitProducerId, version 0; (producer id, epoch). Apache Kafka may ask for
+    a second try while it reserves its first block of ids."""
+    body = string(None) + struct.pack(">i", 60000)
+    code = COORDINATOR_LOAD_IN_PROGRESS
+    while code == COORDINATOR_LOAD_IN_PROGRESS:
+        reader = connection.ask(INIT_PRODUCER_ID, 0, body)
+        reader.int32()
+        code = reader.int16()
+    assert code == NONE
     return reader.int64(), reader.int16()

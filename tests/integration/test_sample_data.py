@@ -1,0 +1,72 @@
+"""A data directory that Apache Kafka 4.3.0 wrote, opened and served."""
+
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+
+from conftest import Started
+from harness import wire
+from harness.wire import Connection
+
+SAMPLE = Path(__file__).resolve().parents[1] / "data" / "apache-kafka-4.3.0" / "data"
+
+
+def is_partition(folder):
+    return folder.is_dir() and (folder / "partition.metadata").exists()
+
+
+PARTITIONS = sorted(
+    folder.name
+    for folder in SAMPLE.iterdir()
+    if is_partition(folder) and not folder.name.startswith("__cluster_metadata")
+)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    data = tmp_path_factory.mktemp("sample") / "data"
+    shutil.copytree(SAMPLE, data)
+    started = Started(tmp_path_factory)
+    # What lies in it is older than any retention; it must not go while we read.
+    yield started(
+        data=data, settings={"log.retention.ms": -1, "log.cleaner.enable": "false"}
+    )
+    started.close()
+
+
+def on_disk(partition):
+    """The bytes of all segments in offset order."""
+    return b"".join(p.read_bytes() for p in sorted((SAMPLE / partition).glob("*.log")))
+
+
+def name_and_number(partition):
+    name, _, number = partition.rpartition("-")
+    return name, int(number)
+
+
+def test_there_is_a_sample():
+    assert len(PARTITIONS) >= 12
+
+
+@pytest.mark.parametrize("partition", PARTITIONS)
+def test_every_batch_is_served_byte_for_byte(sample, partition):
+    expected = on_disk(partition)
+    name, number = name_and_number(partition)
+    with Connection(sample.address) as connection:
+        first = struct.unpack_from(">q", expected)[0] if expected else 0
+        assert wire.fetch_all(connection, name, number, first) == expected
+
+
+def test_topics_are_those_of_the_metadata_log(sample):
+    names = {name_and_number(partition)[0] for partition in PARTITIONS}
+    with Connection(sample.address) as connection:
+        assert set(wire.all_topics(connection)) == names
+
+
+def test_it_can_be_written_on(sample):
+    with Connection(sample.address) as connection:
+        _, _, end = wire.list_offset(connection, "plain", 1, -1)
+        code, offset = wire.produce(connection, "plain", 1, wire.batch([b"new"]))
+        assert (code, offset) == (wire.NONE, end)
