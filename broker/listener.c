@@ -173,18 +173,21 @@ void listener_resume(struct listener *l)
 static void on_listener_closed(uv_handle_t *handle)
 {
     struct listener *l = handle->data;
-    struct node *node = l->node;
     close(l->fd);
-    free(l);
-    node_handle_closed(node);
+    l->fd = -1;
+    l->node->open_handles--;
+    node_handle_closed(l->node);
 }
 
 void listener_stop(struct listener *l)
 {
-    if (l->poll.data == NULL) { /* bound, never started */
+    if (l->poll.data != NULL)
+        uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+}
+
+void listener_destroy(struct listener *l)
+{
+    if (l->fd >= 0)
         close(l->fd);
-        free(l);
-        return;
-    }
-    uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+    free(l);
 }

@@ -32,7 +32,10 @@ int listener_start(struct listener *l, struct err *err);
 /* Goes on accepting after a connection was closed. */
 void listener_resume(struct listener *l);
 
-/* Accepts no more; freed with its last handle. */
+/* Accepts no more. node_handle_closed() tells when its handle is gone. */
 void listener_stop(struct listener *l);
+
+/* Before listener_start(), or when the handle is gone. */
+void listener_destroy(struct listener *l);
 
 #endif

@@ -30,7 +30,5 @@ void node_drain_connections(struct node *node);
 /* Closes all; requests under way learn that their client is gone. */
 void node_close_all(struct node *node);
 
-/* One of the node's handles is closed: its end may be complete. */
-void node_handle_closed(struct node *node);
 
 #endif

@@ -221,3 +221,12 @@ void partition_watch_stop(struct partition_watch *w)
     ring_remove(&w->link);
     w->partition = NULL;
 }
+
+void partition_detach(struct partition *p)
+{
+    while (p->watches.next != &p->watches)
+        partition_watch_stop((struct partition_watch *)p->watches.next);
+    if (p->flushing != NULL)
+        p->flushing->partition = NULL;
+    p->flushing = NULL;
+}

@@ -24,6 +24,9 @@ static inline struct partition_context *partition_context_of(const struct partit
     return (struct partition_context *)p->manager;
 }
 
+/* Before a partition is freed: ends its watches, and a flush forgets it. */
+void partition_detach(struct partition *p);
+
 /* Tells the watches of one partition; each may stop itself or be freed. */
 void partition_tell_watches(struct partition *p);
 

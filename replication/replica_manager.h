@@ -14,7 +14,7 @@
 struct replica_manager_options {
     int32_t node_id;
     struct log_manager *logs;
-    const struct metadata_image *image;
+    struct metadata_image *image;
     const struct broker_config *config;
     const struct trace *trace;
 };
@@ -34,7 +34,8 @@ int replica_manager_load(struct replica_manager *m, struct err *err);
  * of deleted topics, follows leaders, epochs and configs. */
 struct metadata_publisher *replica_manager_publisher(struct replica_manager *m);
 
-/* NULL: this node has no such replica. */
+/* NULL: this node has no such replica. Valid until the end of the turn: who waits
+ * longer looks it up again, or watches it. */
 struct partition *replica_manager_find(struct replica_manager *m, struct uuid topic_id,
                                        int32_t partition);
 

@@ -133,11 +133,15 @@ static int take_ids(struct log_dir *d, const struct properties *p,
         rc = require(d, p, "directory.id", &directory_id, err);
     if (rc != 0)
         return rc;
-    char ours[16];
-    snprintf(ours, sizeof(ours), "%" PRId32, options->node_id);
-    if (strcmp(ours, node_id) != 0)
-        return err_set(err, ERR_MISMATCH, "%s belongs to node %s, not to node %s",
-                       d->path, node_id, ours);
+    char *end;
+    long id = strtol(node_id, &end, 10);
+    if (*end != '\0' || id < 0 || id > INT32_MAX)
+        return err_set(err, ERR_CORRUPT, "%s/" META_FILE ": node.id %s is no id",
+                       d->path, node_id);
+    if (options->node_id >= 0 && options->node_id != id)
+        return err_set(err, ERR_MISMATCH, "%s belongs to node %ld, not to node %" PRId32,
+                       d->path, id, options->node_id);
+    d->node_id = (int32_t)id;
     if (options->cluster_id != NULL && strcmp(options->cluster_id, cluster_id) != 0)
         return err_set(err, ERR_MISMATCH, "%s belongs to cluster %s, not to cluster %s",
                        d->path, cluster_id, options->cluster_id);
@@ -194,7 +198,8 @@ static int write_meta(struct log_dir *d, const struct log_dir_options *options,
                               ? options->cluster_id
                               : uuid_text(uuid_random(options->random), text));
     d->directory_id = uuid_random(options->random);
-    snprintf(node_id, sizeof(node_id), "%" PRId32, options->node_id);
+    d->node_id = options->node_id >= 0 ? options->node_id : LOG_DIR_FIRST_NODE_ID;
+    snprintf(node_id, sizeof(node_id), "%" PRId32, d->node_id);
     append(&out, "version", META_VERSION);
     append(&out, "cluster.id", d->cluster_id);
     append(&out, "node.id", node_id);

@@ -13,12 +13,13 @@
 #include "storage/disk.h"
 
 #define LOG_DIR_CLUSTER_ID_SIZE 64
+#define LOG_DIR_FIRST_NODE_ID 1
 
 struct log_dir_options {
     const char *path; /* copied */
     struct disk *disk;
     const struct random *random;
-    int32_t node_id;
+    int32_t node_id;        /* -1: the directory's own, or the first one */
     const char *cluster_id; /* NULL: the directory's own, or a new one */
 };
 
