@@ -88,6 +88,9 @@ int compression_expand(enum compression codec, struct bytes in, size_t limit,
     default:
         rc = err_set(err, ERR_MALFORMED, "compression type %d is unknown", codec);
     }
+    /* Nothing is not null: whoever looks at it needs an address. */
+    if (rc == 0 && out->data == NULL && !buf_reserve_exact(out, 1))
+        rc = err_nomem(err);
     if (rc != 0)
         out->len = x.start;
     return rc;

@@ -29,7 +29,8 @@ const char *compression_name(int codec);
 
 /* Appends what `in` expands to. More than `limit` bytes are ERR_MALFORMED,
  * found before they are allocated; so is anything that is not of the codec.
- * After a failure *out holds what it held before. limit above INT32_MAX counts
+ * After a failure *out holds what it held before; after success out->data is not
+ * NULL, even if there was nothing. limit above INT32_MAX counts
  * as INT32_MAX, which is the most that a view can hold. */
 int compression_expand(enum compression codec, struct bytes in, size_t limit,
                        struct buf *out, struct err *err);

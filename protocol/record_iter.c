@@ -49,14 +49,15 @@ static int expand(struct record_iter *it, const uint8_t *data, size_t limit,
                            it->batch.size - RECORD_BATCH_OVERHEAD};
     int rc =
         compression_expand(it->batch.compression, packed, limit, &it->expanded, err);
-    if (rc == ERR_MALFORMED) {
-        rc = ERR_INVALID_RECORD;
-        if (err != NULL)
-            err->code = rc;
-    }
+    if (rc == ERR_MALFORMED)
+        return err_set(err, ERR_INVALID_RECORD,
+                       "the records of the batch at offset %lld cannot be expanded",
+                       (long long)it->batch.base_offset);
+    if (rc != 0)
+        return rc;
     it->at = it->expanded.data;
     it->end = it->at + it->expanded.len;
-    return rc;
+    return 0;
 }
 
 int record_iter_open(struct record_iter *it, const uint8_t *data, size_t len,

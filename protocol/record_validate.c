@@ -15,14 +15,16 @@
  * The header's max timestamp is the producer's word: it is replaced when the
  * records say otherwise. A batch that needs no correction keeps every byte.
  *
- * Three things are stricter here than in Kafka 4.3, which lets such batches into
- * the log and leaves it to consumers to stumble over them:
- *   - an uncompressed batch whose offset deltas are not 0, 1, 2 … is built again,
- *     as Kafka does it with a compressed one, instead of being stored as it is;
+ * Where this departs from Kafka 4.3, it keeps out of the log what consumers would
+ * stumble over, and answers with an error that says what is wrong:
+ *   - offset deltas that are not 0, 1, 2 … Kafka stores in an uncompressed batch as
+ *     they are, mends when it changes the codec, and stumbles over itself (unknown
+ *     server error) when the codec stays; here they are always mended;
  *   - records of a compressed batch are parsed to their ends, where Kafka skips
  *     through them without comparing them with their stated size;
- *   - what its decompressors, or a builder handed a negative timestamp, throw as
- *     an unknown server error is INVALID_RECORD or INVALID_TIMESTAMP here. */
+ *   - what Kafka's decompressors, or its builder handed a negative timestamp, throw
+ *     as an unknown server error is INVALID_RECORD or INVALID_TIMESTAMP here; so is
+ *     an unknown codec UNSUPPORTED_COMPRESSION_TYPE. */
 #include "protocol/record_batch.h"
 
 #include "protocol/record_internal.h"

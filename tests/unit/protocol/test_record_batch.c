@@ -605,6 +605,21 @@ START_TEST(a_bomb_and_an_unknown_codec_are_errors_of_the_batch)
 }
 END_TEST
 
+/* The framing's header alone expands to nothing, without an address even. */
+START_TEST(a_stream_of_nothing_holds_no_record)
+{
+    struct record_batch_builder b;
+    record_batch_builder_init(&b, 0);
+    b.batch.last_offset = 0;
+    b.batch.record_count = 1;
+    b.batch.compression = COMPRESSION_SNAPPY;
+    struct buf out = finished(&b);
+    ck_assert_uint_eq(out.len, RECORD_BATCH_OVERHEAD + 16);
+    ck_assert_int_eq(walk(out.data, out.len), ERR_INVALID_RECORD);
+    record_batch_builder_free(&b);
+}
+END_TEST
+
 GREGOR_TESTS("record_batch", every_batch_of_kafkas_logs_reads_as_its_dump_says,
              control_records_of_kafkas_logs_say_their_type,
              a_changed_byte_in_kafkas_batches_gives_a_value_or_an_error,
@@ -617,4 +632,5 @@ GREGOR_TESTS("record_batch", every_batch_of_kafkas_logs_reads_as_its_dump_says,
              headers_that_cannot_be_are_refused,
              a_last_offset_beyond_the_largest_is_refused,
              records_are_read_as_strictly_as_kafka_does,
-             a_bomb_and_an_unknown_codec_are_errors_of_the_batch)
+             a_bomb_and_an_unknown_codec_are_errors_of_the_batch,
+             a_stream_of_nothing_holds_no_record)
