@@ -92,7 +92,7 @@ enum append_origin {
 struct append_result {
     int64_t base_offset;
     int64_t last_offset;
-    int64_t timestamp; /* LogAppendTime, else -1 */
+    int64_t timestamp; /* LogAppendTime, else -1; of a duplicate: as remembered */
     bool duplicate;    /* nothing was appended: the offsets are the first ones' */
     bool flush_due;    /* flush.messages is reached */
 };
@@ -101,7 +101,7 @@ struct append_result {
  * gives it its offsets and leader epoch in place, rolls when due, writes,
  * indexes. Errors before anything is written (too large, sequences) leave the
  * log as it was. */
-int partition_log_append(struct partition_log *log, uint8_t *batch, int32_t size,
+int partition_log_append(struct partition_log *log, uint8_t *data, int32_t size,
                          int32_t leader_epoch, enum append_origin origin,
                          struct append_result *out, struct err *err);
 
@@ -129,9 +129,10 @@ enum timestamp_query_kind {
 struct timestamp_query {
     enum timestamp_query_kind kind;
     int64_t timestamp;
-    int64_t start_offset; /* records below do not count */
-    int64_t upper_offset; /* nor those at or above */
-    struct log_slice slice;
+    int64_t start_offset;        /* records below do not count */
+    int64_t upper_offset;        /* nor those at or above */
+    struct log_slice slice;      /* where run() looks */
+    struct log_slice next_slice; /* and then */
     bool found;
     int64_t found_offset;
     int64_t found_timestamp;
@@ -143,9 +144,10 @@ int partition_log_query_begin(struct partition_log *log, enum timestamp_query_ki
 int timestamp_query_run(struct timestamp_query *q, struct err *err); /* pool job */
 void timestamp_query_end(struct timestamp_query *q);
 
-/* Syncing. begin() collects what is not yet on disk, run() syncs it, end()
- * moves the recovery point, or takes the log offline when run() failed (an
- * fsync is never tried twice). */
+/* Syncing. begin() collects what is not yet on disk (NULL: nothing, and run() and
+ * end() accept that), run() syncs it, end() moves the recovery point, or takes
+ * the log offline when run() failed (an fsync is never tried twice). One flush
+ * at a time; the log outlives it. */
 struct log_flush;
 int partition_log_flush_begin(struct partition_log *log, struct log_flush **out,
                               struct err *err);
@@ -158,10 +160,20 @@ bool partition_log_flush_overdue(const struct partition_log *log);
 /* Rolls when segment.ms says so, on an append-less log too. */
 int partition_log_roll_if_due(struct partition_log *log, struct err *err);
 
-/* Raises log_start_offset (DeleteRecords). Whole segments below it are taken
- * out and renamed .deleted; `deleted` (may be NULL) counts them. */
+/* Raises log_start_offset (DeleteRecords). Whole segments below it are taken out
+ * and renamed .deleted, to be removed by a cleanup. At or below log_start_offset
+ * nothing happens; above the high watermark: ERR_OFFSET_OUT_OF_RANGE. */
 int partition_log_delete_records(struct partition_log *log, int64_t before_offset,
                                  struct err *err);
+
+/* Removes the files of segments that were deleted file.delete.delay.ms ago.
+ * begin() gives NULL while none is due, which run() and end() accept. What
+ * run() cannot remove is left for the next start; the log stays online. */
+struct log_cleanup;
+int partition_log_cleanup_begin(struct partition_log *log, struct log_cleanup **out,
+                                struct err *err);
+int log_cleanup_run(struct log_cleanup *cleanup, struct err *err); /* pool job */
+void log_cleanup_end(struct log_cleanup *cleanup);
 
 /* Drops everything at or above `offset` (replication, recovery). Pool job or
  * start-up: rewrites indexes and producer state. */

@@ -1,0 +1,82 @@
+/* storage/index_file.h
+ *
+ * What .index and .timeindex have in common: a file of entries of one size
+ * that only grows. New entries gather in memory (the tail) and go to the file
+ * 4 KiB at a time, or when somebody asks; reading sees both as one array.
+ *
+ *      file: [0] [1] … [n-1]   tail: [n] [n+1] …
+ *
+ * The descriptor is opened on use and stays until index_file_rest(). Nothing
+ * but the tail takes memory, and the tail goes with each write-out that asks
+ * for it, so an idle log costs next to nothing.
+ *
+ * Owned by its segment; used where that is used. Every call may block. */
+#ifndef GREGOR_STORAGE_INDEX_FILE_H
+#define GREGOR_STORAGE_INDEX_FILE_H
+
+#include "storage/disk.h"
+
+#define INDEX_ENTRY_MAX 12
+#define INDEX_CHUNK 512 /* entries that one read of a search brings in */
+
+struct index_file {
+    struct disk *disk;
+    const char *dir; /* borrowed from the log */
+    const char *suffix;
+    int64_t base_offset;
+    int fd; /* -1: closed */
+    int entry_size;
+    int64_t file_entries; /* -1: the file was not looked at yet */
+    struct buf tail;
+};
+
+void index_file_init(struct index_file *x, struct disk *disk, const char *dir,
+                     int64_t base_offset, const char *suffix, int entry_size);
+
+/* Frees the tail and closes; what was not written out is lost. */
+void index_file_close(struct index_file *x);
+
+/* Makes the file, empty; one that is there loses its content. */
+int index_file_create(struct index_file *x, struct err *err);
+
+/* Learns how many entries the file has; a piece of one at the end does not
+ * count. ERR_NOT_FOUND: there is no file. */
+int index_file_load(struct index_file *x, struct err *err);
+
+/* Entries in file and tail. The index is loaded. */
+int64_t index_file_count(const struct index_file *x);
+
+/* Copies entries [from, from + count) to `out`. The index is loaded and has
+ * them; a file that shrank meanwhile is ERR_CORRUPT. */
+int index_file_read(struct index_file *x, int64_t from, int64_t count, uint8_t *out,
+                    struct err *err);
+
+/* Makes sure that the next append cannot fail: room in memory, a full tail
+ * written out. Nothing has changed if it fails. */
+int index_file_reserve(struct index_file *x, struct err *err);
+/* Appends one entry, after index_file_reserve(). */
+void index_file_append(struct index_file *x, const uint8_t *entry);
+
+/* Writes the tail to the file. `forget`: and gives its memory back. */
+int index_file_write_out(struct index_file *x, bool forget, struct err *err);
+
+/* Keeps the first `count` entries, in the file too. */
+int index_file_truncate(struct index_file *x, int64_t count, struct err *err);
+
+/* How many entries, from the first on, `before` says stand in order to each
+ * other: what a preallocated or torn file holds behind them does not count. */
+int index_file_ordered_prefix(struct index_file *x,
+                              bool (*in_order)(const uint8_t *a, const uint8_t *b),
+                              int64_t *count, struct err *err);
+
+/* The last entry whose key is <= the one sought; -1 if there is none. `above`
+ * says whether an entry's key is larger than `key`. On success with *found >= 0
+ * the entry is copied to `entry`. */
+int index_file_search(struct index_file *x,
+                      bool (*above)(const uint8_t *entry, int64_t key), int64_t key,
+                      int64_t *found, uint8_t *entry, struct err *err);
+
+/* Closes the descriptor; it comes back with the next use. */
+void index_file_rest(struct index_file *x);
+
+#endif
