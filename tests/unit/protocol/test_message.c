@@ -124,6 +124,19 @@ START_TEST(a_null_that_the_version_cannot_say_is_refused)
 }
 END_TEST
 
+START_TEST(a_null_element_is_refused)
+{
+    struct err err = {0};
+    struct str names[] = {STR_LITERAL("g"), STR_NULL};
+    struct delete_groups_request r = DELETE_GROUPS_REQUEST_INIT;
+    r.groups_names = names;
+    r.groups_names_count = 1;
+    ck_assert_int_eq(try_encode(&delete_groups_request_type, 2, &r, &err), 0);
+    r.groups_names_count = 2;
+    ck_assert_int_eq(try_encode(&delete_groups_request_type, 2, &r, &err), ERR_INVALID);
+}
+END_TEST
+
 START_TEST(a_string_too_long_for_the_wire_is_refused)
 {
     struct err err = {0};
@@ -245,6 +258,21 @@ START_TEST(unknown_tags_are_skipped)
 }
 END_TEST
 
+/* A tag means something only from its version on. */
+START_TEST(a_tag_of_a_later_version_is_skipped)
+{
+    /* Broker 1, epoch 2, and tag 1, in_controlled_shutdown since v1: 5. */
+    static const uint8_t bytes[] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 1, 1, 5};
+    const struct message_type *type = &broker_registration_change_record_type;
+    struct bytes data = {bytes, sizeof(bytes)};
+    struct broker_registration_change_record r;
+    ck_assert_int_eq(message_decode(type, 0, data, NULL, &r, NULL), 0);
+    ck_assert_int_eq(r.in_controlled_shutdown, 0);
+    ck_assert_int_eq(message_decode(type, 1, data, NULL, &r, NULL), 0);
+    ck_assert_int_eq(r.in_controlled_shutdown, 5);
+}
+END_TEST
+
 /* Encodes a fetch response of two partitions whose records are not here. */
 static void check_gaps(int16_t version)
 {
@@ -330,6 +358,27 @@ START_TEST(types_are_found_by_key_and_by_name)
 }
 END_TEST
 
+START_TEST(every_version_that_kafka_offers_has_a_schema)
+{
+    int offered = 0;
+    for (int16_t key = 0; key < 256; key++) {
+        int16_t min;
+        int16_t max;
+        if (!api_key_offered(key, &min, &max))
+            continue;
+        offered++;
+        const struct message_type *both[] = {message_request_type(key),
+                                             message_response_type(key)};
+        for (size_t i = 0; i < 2; i++) {
+            ck_assert_ptr_nonnull(both[i]);
+            ck_assert_int_ge(min, both[i]->min_version);
+            ck_assert_int_le(max, both[i]->max_version);
+        }
+    }
+    ck_assert_int_gt(offered, 0);
+}
+END_TEST
+
 START_TEST(header_versions_follow_flexibility)
 {
     ck_assert_int_eq(message_request_header_version(&fetch_request_type, 11), 1);
@@ -381,13 +430,15 @@ GREGOR_TESTS("message", init_and_the_init_macro_give_the_schema_defaults,
              fields_outside_the_version_read_get_their_defaults,
              a_field_set_outside_its_version_is_refused_unless_ignorable,
              a_struct_set_outside_its_version_is_refused,
-             a_null_that_the_version_cannot_say_is_refused,
+             a_null_that_the_version_cannot_say_is_refused, a_null_element_is_refused,
              a_string_too_long_for_the_wire_is_refused,
              a_version_that_is_none_is_refused_both_ways,
              nulls_and_leftovers_on_the_wire_are_errors,
              a_count_beyond_the_bytes_allocates_nothing,
              the_limit_of_the_arena_ends_a_decode, a_tagged_field_must_fill_its_size,
-             unknown_tags_are_skipped, records_with_a_source_become_gaps,
-             json_is_valid_whatever_the_strings_hold,
-             types_are_found_by_key_and_by_name, header_versions_follow_flexibility,
-             the_client_id_is_never_compact, errors_and_keys_have_names)
+             unknown_tags_are_skipped, a_tag_of_a_later_version_is_skipped,
+             records_with_a_source_become_gaps, json_is_valid_whatever_the_strings_hold,
+             types_are_found_by_key_and_by_name,
+             every_version_that_kafka_offers_has_a_schema,
+             header_versions_follow_flexibility, the_client_id_is_never_compact,
+             errors_and_keys_have_names)
