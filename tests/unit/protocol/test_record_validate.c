@@ -294,6 +294,25 @@ START_TEST(append_time_is_set_in_place_also_when_compressed)
 }
 END_TEST
 
+START_TEST(attribute_bits_without_a_meaning_last_until_the_crc_is_made_anew)
+{
+    struct produced p;
+    produce_start(&p);
+    add(&p, NOW);
+    produce_finish(&p);
+    p.b.out.data[21] = 0x01;
+    p.b.out.data[22] |= 0x80;
+    renew_crc(&p.b.out);
+    ck_assert_int_eq(validate(&p, &defaults), 0);
+    ck_assert(untouched(&p));
+    struct record_rules rules = defaults;
+    rules.timestamp_type = TIMESTAMP_LOG_APPEND_TIME;
+    ck_assert_int_eq(validate(&p, &rules), 0);
+    ck_assert_int_eq(accepted(&p).attributes, 0x08);
+    produce_end(&p);
+}
+END_TEST
+
 START_TEST(a_producer_that_sets_append_time_is_refused_where_kafka_does)
 {
     struct produced p;
@@ -603,6 +622,7 @@ GREGOR_TESTS("record_validate", a_batch_that_needs_no_correction_keeps_every_byt
              a_wrong_max_timestamp_is_corrected_by_the_records,
              records_without_timestamps_have_no_max_timestamp,
              append_time_is_set_in_place_also_when_compressed,
+             attribute_bits_without_a_meaning_last_until_the_crc_is_made_anew,
              a_producer_that_sets_append_time_is_refused_where_kafka_does,
              timestamps_are_held_within_the_topics_bounds,
              each_record_at_fault_is_named, one_bad_timestamp_outweighs_missing_keys,
