@@ -2,14 +2,17 @@
 command line against Apache Kafka instead, to see that a test asks for what
 Kafka does."""
 
-import os
 import re
 
 import pytest
 
-from harness.broker import SANITIZED, ApacheKafka, Gregor, free_port
-
-AGAINST_KAFKA = os.environ.get("BROKER") == "kafka"
+from harness.broker import (
+    AGAINST_KAFKA,
+    SANITIZED,
+    ApacheKafka,
+    Started,
+    free_port,
+)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -19,34 +22,6 @@ def pytest_collection_modifyitems(config, items):
     kept = [item for item in items if not item.get_closest_marker("release")]
     config.hook.pytest_deselected(items=[i for i in items if i not in kept])
     items[:] = kept
-
-
-class Started:
-    """Starts brokers for a test and ends them with it, complaining of any that
-    came to an unexpected end or whose sanitizers reported something."""
-
-    def __init__(self, tmp_path_factory):
-        self.tmp_path_factory = tmp_path_factory
-        self.brokers = []
-
-    def make(self, **options):
-        broker = Gregor(self.tmp_path_factory.mktemp("gregor"), **options)
-        self.brokers.append(broker)
-        return broker
-
-    def __call__(self, **options):
-        return self.make(**options).start()
-
-    def close(self):
-        failures = []
-        for broker in self.brokers:
-            try:
-                broker.close()
-            except AssertionError as failure:
-                failures.append(str(failure))
-            if broker.stderr_path.exists() and broker.stderr():
-                print(f"stderr of {broker.workdir}:\n{broker.stderr()}")
-        assert not failures, "\n".join(failures)
 
 
 @pytest.fixture

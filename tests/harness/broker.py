@@ -9,11 +9,9 @@ import os
 import re
 import resource
 import select
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -30,6 +28,8 @@ REPORTS = re.compile(
 # An instrumented binary is several times slower; limits that users feel are
 # asserted on the release build alone.
 SANITIZED = "san" in BINARY.parent.name
+# Run the tests that do not need Gregor itself against Apache Kafka instead.
+AGAINST_KAFKA = os.environ.get("BROKER") == "kafka"
 START_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -214,6 +214,34 @@ class Gregor:
             raise BrokerFailed("the broker's stderr holds a report:\n" + self.stderr())
 
 
+class Started:
+    """Starts brokers for a test and ends them with it, complaining of any that
+    came to an unexpected end or whose sanitizers reported something."""
+
+    def __init__(self, tmp_path_factory):
+        self.tmp_path_factory = tmp_path_factory
+        self.brokers = []
+
+    def make(self, **options):
+        broker = Gregor(self.tmp_path_factory.mktemp("gregor"), **options)
+        self.brokers.append(broker)
+        return broker
+
+    def __call__(self, **options):
+        return self.make(**options).start()
+
+    def close(self):
+        failures = []
+        for broker in self.brokers:
+            try:
+                broker.close()
+            except AssertionError as failure:
+                failures.append(str(failure))
+            if broker.stderr_path.exists() and broker.stderr():
+                print(f"stderr of {broker.workdir}:\n{broker.stderr()}")
+        assert not failures, "\n".join(failures)
+
+
 class ApacheKafka:
     """Apache Kafka's broker and controller in one process, from Maven Central.
 
@@ -378,11 +406,3 @@ def cpu_seconds(pid):
     """Processor time used so far, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def temporary_workdir():
-    return tempfile.mkdtemp(prefix="gregor-test-")
-
-
-def remove(path):
-    shutil.rmtree(path, ignore_errors=True)

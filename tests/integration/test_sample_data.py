@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Started
 from harness import wire
+from harness.broker import Started
 from harness.wire import Connection
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "apache-kafka-4.3.0" / "data"

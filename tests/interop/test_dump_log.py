@@ -1,0 +1,171 @@
+"""Kafka's dump tool reads every file that Gregor writes, with no complaint.
+
+It does not end with an error when it finds a fault: it prints a line about it.
+So each line that it prints must be one of those that tell no fault.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from harness import kafka, wire
+from harness.admin import create
+from harness.broker import AGAINST_KAFKA, ApacheKafka, Started, free_port
+
+SAMPLE = Path(__file__).resolve().parents[1] / "data" / "apache-kafka-4.3.0" / "data"
+GOOD = [
+    r"Dumping \S+",
+    r"Log starting offset: \d+",
+    r"Snapshot end offset: \d+, epoch: \d+",
+    r"baseOffset: \d+ .* magic: 2 compresscodec: \w+ crc: \d+ isvalid: true",
+    r"\| offset: \d+ .*",
+    r"offset: \d+ position: \d+",
+    r"timestamp: \d+ offset: \d+",
+    r"\S+ passed sanity check\.",
+    r"\S+\.index is empty\.",
+    r"KRaft bootstrap snapshot",
+    # The tool says this of the first record of every segment but the first; a
+    # gap has another number in place of -1.
+    r"Non-consecutive offsets in \S+",
+    r"  -1 is followed by \d+",
+    r"producerId: \d+ producerEpoch: -?\d+ .*",
+]
+LINE = re.compile("|".join(f"(?:{pattern})" for pattern in GOOD))
+
+
+def complaints(*arguments, files):
+    """The lines of the dump tool that tell a fault, or that nobody knows."""
+    names = ",".join(map(str, files))
+    done = kafka.run("kafka-dump-log", *arguments, "--files", names, check=False)
+    bad = [s for s in done.stdout.splitlines() if not LINE.fullmatch(s) and s]
+    bad += [s for s in done.stderr.splitlines() if not LINE.fullmatch(s)]
+    dumped = done.stdout.count("Dumping ")
+    if done.returncode != 0 or dumped != len(files):
+        bad.append(f"exit {done.returncode}, {dumped} of {len(files)} dumped")
+    return bad
+
+
+def files_of(data, suffix, metadata=False):
+    """Files of this kind in the partitions' folders, or in the metadata log's;
+    not in those on their way out, whose names have a further suffix."""
+    return [
+        path
+        for path in sorted(data.glob(f"*-*/*.{suffix}"))
+        if re.search(r"-\d+$", path.parent.name)
+        and (path.parent.name == "__cluster_metadata-0") == metadata
+    ]
+
+
+def load(broker):
+    """Every codec, an idempotent producer, deleted topics, rolled segments."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    small = {"segment_bytes": "1048576", "index_interval_bytes": "512"}
+    for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+        create(admin, f"codec-{codec}", 2, **small)
+        producer = Producer(
+            {
+                "bootstrap.servers": broker.bootstrap,
+                "compression.type": codec,
+                "enable.idempotence": True,
+                "batch.num.messages": 10,
+            }
+        )
+        for i in range(3000):
+            producer.produce(
+                f"codec-{codec}",
+                value=None if i % 11 == 0 else b"%d" % i * 200,
+                key=b"k%d" % i,
+                partition=i % 2,
+                timestamp=1_700_000_000_000 + (i * 7919 % 3000) * 1000,
+                headers={"h": "1"} if i % 7 == 0 else None,
+            )
+            producer.poll(0)
+        assert producer.flush(60) == 0
+    create(admin, "recompressed", compression_type="zstd", **small)
+    create(admin, "append-time", message_timestamp_type="LogAppendTime", **small)
+    create(admin, "compacted", cleanup_policy="compact", **small)
+    create(admin, "gone", 3)
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for topic in ("recompressed", "append-time", "compacted", "gone"):
+        for i in range(200):
+            producer.produce(topic, b"v%d" % i * 10, b"k%d" % (i % 20))
+        assert producer.flush(60) == 0
+    admin.delete_topics(["gone"])["gone"].result(30)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A directory after a load, a kill, more of the load, and a clean end."""
+    started = Started(tmp_path_factory)
+    if AGAINST_KAFKA:
+        broker = ApacheKafka(tmp_path_factory.mktemp("kafka")).start()
+    else:
+        broker = started(port=free_port())
+    load(broker)
+    broker.kill()
+    broker.start()
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 0})
+    for i in range(100):
+        producer.produce("codec-none", b"after the kill")
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    broker.stop()
+    yield broker.data
+    started.close()
+
+
+def test_logs(written):
+    files = files_of(written, "log")
+    assert len(files) > 12, "segments were rolled"
+    assert complaints("--deep-iteration", "--print-data-log", files=files) == []
+
+
+@pytest.mark.parametrize("suffix", ["index", "timeindex"])
+def test_indexes_agree_with_their_logs(written, suffix):
+    files = files_of(written, suffix)
+    assert sum(path.stat().st_size for path in files) > 0
+    assert complaints(files=files) == []
+
+
+@pytest.mark.parametrize("suffix", ["index", "timeindex"])
+def test_indexes_pass_the_sanity_check(written, suffix):
+    files = files_of(written, suffix)
+    assert complaints("--index-sanity-check", files=files) == []
+
+
+def test_producer_snapshots(written):
+    files = files_of(written, "snapshot")
+    assert len(files) >= 10, "one a log, at least, after a clean end"
+    assert complaints(files=files) == []
+
+
+def test_the_metadata_log(written):
+    files = files_of(written, "log", metadata=True)
+    files += files_of(written, "checkpoint", metadata=True)
+    files.append(written / "bootstrap.checkpoint")
+    assert complaints("--cluster-metadata-decoder", files=files) == []
+    for suffix in ("index", "timeindex", "snapshot"):
+        files = files_of(written, suffix, metadata=True)
+        assert not files or complaints(files=files) == []
+
+
+def test_the_tool_would_complain(tmp_path):
+    """That the checks above can fail: the sample, damaged."""
+    folder = tmp_path / "segments-0"
+    shutil.copytree(SAMPLE / "segments-0", folder)
+    base = folder / "00000000000000000010"
+    log, index, stamps = (base.with_suffix(s) for s in (".log", ".index", ".timeindex"))
+    assert complaints(files=[log, index, stamps]) == []
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-30] + b"!" + whole[-29:])
+    assert complaints("--deep-iteration", files=[log]) != []
+    log.write_bytes(whole)
+    index.write_bytes(b"\0\0\0\2\0\0\0\1" + index.read_bytes()[8:])
+    assert complaints(files=[index]) != []
+    entry = wire.struct.pack(">qi", 5, 9)
+    stamps.write_bytes(entry + stamps.read_bytes()[12:])
+    assert complaints(files=[stamps]) != []
