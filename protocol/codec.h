@@ -3,11 +3,11 @@
  * Private to protocol/: the tables that tools/codegen makes of the schemas, and
  * the functions that interpret them.
  *
- * Why tables and not code for each message: 178 requests and responses in all
- * their versions, unrolled, are some megabytes of machine code that nobody
- * reviews; the tables are 50 KiB, and every bound is checked in one place. The
- * price is a few nanoseconds a field. What is large on the wire, records, is one
- * field.
+ * Why tables and not code for each message: 266 messages in all their versions,
+ * unrolled, would be a mass of machine code that nobody reviews, while the tables
+ * of all fields are 50 KiB and every bound is checked in one place. The price is
+ * small, 3 to 8 ns a field, for what is large on the wire, records, is one field:
+ * a produce request of one batch takes 70 ns to decode.
  *
  * Tables hold numbers, not pointers: they need no relocation, so their pages
  * are shared with the file and cost memory only once touched.

@@ -53,11 +53,10 @@ def emit_field(struct, f, names, out):
         number = c_number(f.default)
     inner = struct.inner[f.type].index if f.is_struct else 0
     kind = "STRUCT" if f.is_struct else f.type.upper()
-    nullable = f.nullable if f.nullable != NO_VERSIONS else NO_VERSIONS
     out.append(f"    {{{number}, {names.add(json_key(f.name))}, "
                f"offsetof(struct {struct.c_name}, {snake(f.name)}), {inner}, "
                f"CODEC_{kind}, {flags(f)}, {versions(f.versions)}, "
-               f"{versions(nullable)}, {f.tag}}},")
+               f"{versions(f.nullable)}, {f.tag}}},")
 
 
 def emit_structs(model, names, out):
