@@ -27,14 +27,14 @@ struct metadata_removed_topic {
 struct metadata_delta {
     struct uuid *topics_created;
     int32_t topics_created_count;
-    /* In the order of first mention; a partition stands here once, and not if
-     * its topic was removed. */
+    /* In the order of the records; a partition that changed twice may stand here
+     * twice, one whose topic was removed does not. */
     struct metadata_partition_change *partitions;
     int32_t partition_count;
     struct metadata_removed_topic *topics_removed;
     int32_t topics_removed_count;
-    /* Each once. A topic that is created with configs is here too, one that is
-     * removed is not. */
+    /* A topic that is created with configs is here too, one that is removed is
+     * not. Several changes of one resource in a row are one entry. */
     struct metadata_config_resource *configs; /* names are the delta's */
     int32_t config_count;
     bool brokers_changed;

@@ -32,6 +32,7 @@ struct metadata_record {
 };
 
 #define NO_LEADER (-1)
+#define NO_LEADER_CHANGE (-2) /* in a PartitionChangeRecord */
 
 struct broker_ids {
     const int32_t *ids;
@@ -173,11 +174,11 @@ int32_t metadata_image_partition_count(const struct metadata_image *image);
 const struct metadata_topic *metadata_image_colliding_topic(
     const struct metadata_image *image, struct str name);
 
-/* All topics sorted by name, byte by byte as Kafka's; sorts if topics came or went
- * since the last call. NULL and count 0 when there are none; NULL and *count -1 when
- * memory is missing. */
-const struct metadata_topic *const *metadata_image_topics(struct metadata_image *image,
-                                                          int32_t *count);
+/* All topics sorted by name, byte by byte as Kafka's; sorted anew only if topics
+ * came or went since the last call. NULL and count 0 when there are none; NULL and
+ * *count -1 when memory is missing. */
+const struct metadata_topic *const *metadata_image_topics(
+    const struct metadata_image *image, int32_t *count);
 
 static inline struct str metadata_topic_name(const struct metadata_topic *t)
 {
