@@ -398,7 +398,7 @@ START_TEST(the_log_of_a_real_kafka_gives_the_image_that_its_dump_describes)
 {
     struct metadata_image *image = new_image();
     ck_assert_int_eq(metadata_log_file_replay(SAMPLE_METADATA_LOG, apply_record, image),
-                     191);
+                     200);
 
     ck_assert_int_eq(metadata_image_feature(image, str_of("metadata.version")), 30);
     ck_assert_int_eq(metadata_image_feature(image, str_of("transaction.version")), 2);
