@@ -17,6 +17,8 @@
 
 static void request_end(struct request *r)
 {
+    if (r->cleanup != NULL)
+        r->cleanup(r);
     r->node->in_flight--;
     arena_reset(&r->arena);
     free(r->opening);

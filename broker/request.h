@@ -33,6 +33,7 @@ struct request {
     void *message; /* of api's request type */
     void *state;   /* the handler's own */
     void (*peer_gone)(struct request *r);
+    void (*cleanup)(struct request *r); /* before the arena goes; may be NULL */
     int64_t received_us; /* monotonic */
     struct request_opening *opening;
 };

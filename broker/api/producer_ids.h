@@ -1,4 +1,4 @@
-/* broker/producer_ids.h
+/* broker/api/producer_ids.h
  *
  * The producer ids that a node gives out. They come from the controller in
  * blocks, so that no two nodes and no two runs of a node ever give the same one
@@ -7,10 +7,12 @@
  * Kafka tells clients to come again while it asks for a block; here they wait.
  *
  * Loop thread. */
-#ifndef GREGOR_BROKER_PRODUCER_IDS_H
-#define GREGOR_BROKER_PRODUCER_IDS_H
+#ifndef GREGOR_BROKER_API_PRODUCER_IDS_H
+#define GREGOR_BROKER_API_PRODUCER_IDS_H
 
-#include "replication/controller.h"
+#include "broker/node.h"
+
+struct producer_ids;
 
 /* Who waits for an id. Memory of the caller, kept until its callback. */
 struct producer_id_request {
@@ -19,19 +21,11 @@ struct producer_id_request {
     struct producer_id_request *next;
 };
 
-/* All zeroes but for controller and node_id is a good beginning: no ids, nobody
- * waits. It needs no end: the controller's stop ends the wait. */
-struct producer_ids {
-    struct controller *controller; /* borrowed */
-    int32_t node_id;
-    int64_t next;
-    int64_t end; /* exclusive */
-    struct producer_id_request *waiting; /* in the order they came */
-    bool asking;
-    struct controller_request request;
-    struct producer_id_block block; /* what was asked for */
-    struct arena arena;
-};
+/* Asks the node's controller; borrowed. NULL: no memory. */
+struct producer_ids *producer_ids_create(struct node *node);
+
+/* Only when nobody waits, which the controller's stop sees to. Accepts NULL. */
+void producer_ids_destroy(struct producer_ids *ids);
 
 /* Calls back at once, or on a later turn when a block must be fetched first. */
 void producer_ids_take(struct producer_ids *ids, struct producer_id_request *request);

@@ -1,0 +1,526 @@
+/* Produce, from the request to its answer
+ *
+ *   open logs ─► check headers ─► validate ─► append ─► wait ─► answer
+ *                                 (pool, if a batch is        (high watermark,
+ *                                  compressed)                 or a due flush)
+ *
+ * Each partition of the request goes its own way through these steps and ends
+ * with an error code or offsets; the request moves from step to step as a whole.
+ * Errors never stop the other partitions.
+ *
+ * A batch lies in the connection's buffer and is patched there; only one that
+ * had to be compressed anew has memory of its own. */
+#include <stdlib.h>
+
+#include "broker/api/api.h"
+#include "broker/api/leaders.h"
+#include "broker/api/lookup.h"
+#include "protocol/record_batch.h"
+
+/* A batch may expand to this many times max.message.bytes, or to EXPAND_FLOOR
+ * where that is more. Honest producers bound their batches before they compress
+ * them; what expands further is an attack, or a mistake. */
+#define EXPAND_TIMES 64
+#define EXPAND_FLOOR ((size_t)64 << 20)
+
+#define ACKS_ALL (-1)
+
+struct producing;
+
+struct item { /* one partition of the request */
+    struct producing *producing;
+    const struct produce_request_topic_produce_data *topic;
+    struct produce_response_partition_produce_response *answer;
+    uint8_t *data; /* the batch; NULL once the partition has failed */
+    struct record_batch batch;
+    struct record_rules rules;
+    struct record_verdict verdict;
+    bool slow; /* validated in the pool */
+    int rc;
+    struct err err;
+    int64_t last_offset;
+    bool flush_due;
+    struct partition_watch watch;
+};
+
+struct producing {
+    struct request *request;
+    const struct produce_request *message;
+    struct produce_response response;
+    struct leaders leaders;
+    struct item *items;
+    int count;
+    int waiting; /* items whose offsets are not safe yet */
+    struct job validation;
+    struct deadline deadline;
+};
+
+static void produce_answer(struct producing *p);
+
+static void item_fail(struct item *i, enum kafka_error error, const char *why)
+{
+    struct request *r = i->producing->request;
+    i->data = NULL;
+    i->answer->error_code = (int16_t)error;
+    i->answer->base_offset = -1;
+    if (why != NULL && why[0] != '\0')
+        i->answer->error_message = arena_str(&r->arena, str_of(why));
+    trace_debug(r->node->env.trace,
+                "produce from %s (client.id '%.*s') to %.*s-%d refused: %s: %s",
+                request_peer(r), STR_ARGS(r->client_id), STR_ARGS(i->topic->name),
+                i->answer->index, kafka_error_name(error), why == NULL ? "" : why);
+}
+
+static void item_fail_err(struct item *i)
+{
+    item_fail(i, error_to_kafka(i->rc), i->err.message);
+}
+
+static struct partition *item_partition(struct item *i)
+{
+    struct request *r = i->producing->request;
+    struct partition *p;
+    i->rc = lookup_partition(r->node, i->topic->name, i->topic->topic_id, r->version >= 13,
+                             i->answer->index, &p, &i->err);
+    if (i->rc == 0)
+        i->rc = partition_check_leader(p, -1, &i->err);
+    if (i->rc == 0)
+        return p;
+    item_fail_err(i);
+    leaders_tell(&i->producing->leaders, r, p, i->rc,
+                 &i->answer->current_leader.leader_id,
+                 &i->answer->current_leader.leader_epoch);
+    return NULL;
+}
+
+/* ---- before the batch is read -------------------------------------------- */
+
+static int topic_level(const struct topic_config *c)
+{
+    switch (c->compression_type) {
+    case TOPIC_COMPRESSION_GZIP:
+        return c->compression_gzip_level;
+    case TOPIC_COMPRESSION_LZ4:
+        return c->compression_lz4_level;
+    case TOPIC_COMPRESSION_ZSTD:
+        return c->compression_zstd_level;
+    default:
+        return -1;
+    }
+}
+
+static struct record_rules rules_of(const struct topic_config *c, int64_t now_ms)
+{
+    size_t expand = (size_t)c->max_message_bytes * EXPAND_TIMES;
+    bool keep = c->compression_type == TOPIC_COMPRESSION_PRODUCER;
+    return (struct record_rules){
+        .now_ms = now_ms,
+        .timestamp_type =
+            c->log_append_time ? TIMESTAMP_LOG_APPEND_TIME : TIMESTAMP_CREATE_TIME,
+        .timestamp_before_max_ms = c->message_timestamp_before_max_ms,
+        .timestamp_after_max_ms = c->message_timestamp_after_max_ms,
+        .compacted = c->cleanup_compact,
+        .keep_codec = keep,
+        .compression = keep ? COMPRESSION_NONE : (enum compression)c->compression_type,
+        .compression_level = topic_level(c),
+        .expand_limit = expand < EXPAND_FLOOR ? EXPAND_FLOOR : expand,
+    };
+}
+
+/* A request holds one batch a partition (Kafka: ProduceRequest.validateRecords),
+ * and its codec must be one that this version of the API may carry. */
+static int check_header(struct item *i, struct records records)
+{
+    const struct request *r = i->producing->request;
+    if (records.data == NULL || records.len == 0)
+        return err_set(&i->err, ERR_INVALID_RECORD, "the request holds no record batch");
+    int rc = record_batch_read(records.data, (size_t)records.len, &i->batch, &i->err);
+    if (rc == ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT && r->version >= 3)
+        return err_set(&i->err, ERR_INVALID_RECORD,
+                       "Produce version %d carries record batches of magic 2 only",
+                       r->version);
+    if (rc != 0)
+        return rc;
+    if (i->batch.size > records.len)
+        return err_set(&i->err, ERR_CORRUPT_MESSAGE, "the record batch is cut short");
+    if (i->batch.size < records.len)
+        return err_set(&i->err, ERR_INVALID_RECORD,
+                       "the request holds more than one record batch for a partition");
+    if (i->batch.compression == COMPRESSION_ZSTD && r->version < 7)
+        return err_set(&i->err, ERR_UNSUPPORTED_COMPRESSION_TYPE,
+                       "Produce version %d does not know zstd", r->version);
+    if (i->batch.transactional)
+        return err_set(&i->err, ERR_INVALID_TXN_STATE,
+                       "transactions are not served by this broker");
+    return 0;
+}
+
+static int check_size(struct item *i, const struct topic_config *c, int64_t size)
+{
+    if (size <= c->max_message_bytes)
+        return 0;
+    return err_set(&i->err, ERR_MESSAGE_TOO_LARGE,
+                   "the record batch has %lld bytes; max.message.bytes is %d",
+                   (long long)size, c->max_message_bytes);
+}
+
+/* Kafka lets only its own admin tools write to internal topics. */
+static bool may_write(const struct item *i)
+{
+    const struct request *r = i->producing->request;
+    const struct metadata_topic *topic =
+        lookup_topic(r->node, i->topic->name, i->topic->topic_id, r->version >= 13);
+    return topic == NULL || !metadata_topic_is_internal(metadata_topic_name(topic)) ||
+           str_is(r->client_id, "__admin_client");
+}
+
+static void item_check(struct item *i, struct records records)
+{
+    struct request *r = i->producing->request;
+    if (!may_write(i)) {
+        item_fail(i, KAFKA_INVALID_TOPIC_EXCEPTION, "it is an internal topic");
+        return;
+    }
+    struct partition *p = item_partition(i);
+    if (p == NULL)
+        return;
+    const struct topic_config *c = partition_log_config(p->handle.log);
+    i->answer->log_start_offset = partition_log_start_offset(p->handle.log);
+    i->rc = check_header(i, records);
+    if (i->rc == 0)
+        i->rc = check_size(i, c, i->batch.size);
+    if (i->rc != 0) {
+        item_fail_err(i);
+        return;
+    }
+    if (i->producing->message->acks == ACKS_ALL &&
+        p->in_sync_count < c->min_insync_replicas) {
+        item_fail(i, KAFKA_NOT_ENOUGH_REPLICAS, "fewer in-sync replicas than "
+                                                "min.insync.replicas demands");
+        return;
+    }
+    /* The frame is the connection's, which lets its request write into it. */
+    i->data = (uint8_t *)(uintptr_t)records.data;
+    i->rules = rules_of(c, clock_wall_ms(r->node->env.clock));
+    i->slow = record_validate_is_slow(&i->batch, &i->rules);
+}
+
+/* ---- validation ---------------------------------------------------------- */
+
+static void item_validate(struct item *i)
+{
+    i->rc = record_validate(i->data, &i->batch, &i->rules, &i->verdict, &i->err);
+}
+
+static void item_judge(struct item *i)
+{
+    if (i->rc == 0)
+        return;
+    struct request *r = i->producing->request;
+    int count = i->verdict.record_error_count;
+    struct produce_response_batch_index_and_error_message *errors =
+        arena_array(&r->arena, (size_t)count, sizeof(*errors));
+    for (int n = 0; n < count && errors != NULL; n++) {
+        errors[n].batch_index = i->verdict.record_errors[n].batch_index;
+        errors[n].batch_index_error_message = str_of(i->verdict.record_errors[n].message);
+    }
+    i->answer->record_errors = errors;
+    i->answer->record_errors_count = errors == NULL ? 0 : count;
+    item_fail_err(i);
+}
+
+/* ---- append -------------------------------------------------------------- */
+
+static void item_append(struct item *i)
+{
+    struct partition *p = item_partition(i);
+    if (p == NULL)
+        return;
+    uint8_t *data = i->data;
+    int32_t size = i->batch.size;
+    const struct topic_config *c = partition_log_config(p->handle.log);
+    if (i->verdict.rebuilt) {
+        data = i->verdict.batch.data;
+        size = (int32_t)i->verdict.batch.len;
+        i->rc = check_size(i, c, size);
+    }
+    struct append_result result;
+    if (i->rc == 0)
+        i->rc = partition_append(p, data, size, APPEND_CLIENT, &result, &i->err);
+    if (i->rc != 0) {
+        item_fail_err(i);
+        return;
+    }
+    i->answer->base_offset = result.base_offset;
+    i->answer->log_append_time_ms = result.timestamp;
+    i->answer->log_start_offset = partition_log_start_offset(p->handle.log);
+    i->last_offset = result.last_offset;
+    i->flush_due = result.flush_due;
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+/* Whether the producer may be told, one way or the other. */
+static bool item_settled(struct item *i, struct partition *p)
+{
+    if (i->data == NULL)
+        return true;
+    if (p->gone) {
+        item_fail(i, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted");
+        return true;
+    }
+    struct partition_log *log = partition_log_of(p);
+    if (log == NULL) {
+        item_fail(i, KAFKA_KAFKA_STORAGE_ERROR, "the log went offline");
+        return true;
+    }
+    if (i->flush_due && partition_log_recovery_point(log) <= i->last_offset)
+        return false;
+    return i->producing->message->acks != ACKS_ALL ||
+           partition_is_committed(p, i->last_offset);
+}
+
+static void stop_waiting(struct producing *p)
+{
+    for (int n = 0; n < p->count; n++)
+        partition_watch_stop(&p->items[n].watch);
+    node_deadline_cancel(p->request->node, &p->deadline);
+}
+
+static void on_moved(struct partition_watch *watch)
+{
+    struct item *i = (struct item *)((char *)watch - offsetof(struct item, watch));
+    if (!item_settled(i, watch->partition))
+        return;
+    partition_watch_stop(watch);
+    struct producing *p = i->producing;
+    if (--p->waiting > 0)
+        return;
+    stop_waiting(p);
+    produce_answer(p);
+}
+
+static void on_timeout(struct deadline *d)
+{
+    struct producing *p =
+        (struct producing *)((char *)d - offsetof(struct producing, deadline));
+    for (int n = 0; n < p->count; n++) {
+        struct item *i = &p->items[n];
+        if (i->watch.partition != NULL)
+            item_fail(i, KAFKA_REQUEST_TIMED_OUT, "not replicated in time");
+    }
+    stop_waiting(p);
+    produce_answer(p);
+}
+
+/* True: some offsets are not safe yet, and the answer follows when they are. */
+static bool wait_for_safety(struct producing *p)
+{
+    struct node *node = p->request->node;
+    for (int n = 0; n < p->count; n++) {
+        struct item *i = &p->items[n];
+        struct partition *partition = i->data == NULL ? NULL : item_partition(i);
+        if (partition == NULL || item_settled(i, partition))
+            continue;
+        i->watch.moved = on_moved;
+        partition_watch_start(&i->watch, partition);
+        p->waiting++;
+    }
+    if (p->waiting == 0)
+        return false;
+    p->deadline.expired = on_timeout;
+    if (node_deadline(node, &p->deadline, p->message->timeout_ms))
+        return true;
+    on_timeout(&p->deadline); /* no memory to wait with */
+    return true;
+}
+
+/* ---- answering ----------------------------------------------------------- */
+
+static bool any_failed(const struct producing *p)
+{
+    for (int n = 0; n < p->count; n++) {
+        if (p->items[n].answer->error_code != KAFKA_NONE)
+            return true;
+    }
+    return false;
+}
+
+static void list_leaders(struct producing *p)
+{
+    struct produce_response_node_endpoint *out =
+        arena_array(&p->request->arena, (size_t)p->leaders.count, sizeof(*out));
+    for (int32_t i = 0; out != NULL && i < p->leaders.count; i++) {
+        const struct leader_endpoint *l = &p->leaders.items[i];
+        out[i] = (struct produce_response_node_endpoint){l->id, l->host, l->port, l->rack};
+    }
+    p->response.node_endpoints = out;
+    p->response.node_endpoints_count = out == NULL ? 0 : p->leaders.count;
+}
+
+static void produce_answer(struct producing *p)
+{
+    struct request *r = p->request;
+    if (p->message->acks != 0) {
+        list_leaders(p);
+        request_respond(r, &p->response);
+    } else if (any_failed(p)) {
+        /* Nobody listens for an error, so the producer learns of it by losing the
+         * connection, as from Kafka. */
+        request_refuse(r, "Produce with acks=0 failed");
+    } else {
+        request_respond_nothing(r);
+    }
+}
+
+static void append_all(struct producing *p)
+{
+    for (int n = 0; n < p->count; n++) {
+        if (p->items[n].data != NULL)
+            item_judge(&p->items[n]);
+        if (p->items[n].data != NULL)
+            item_append(&p->items[n]);
+    }
+    if (!wait_for_safety(p))
+        produce_answer(p);
+}
+
+static struct producing *of_validation(struct job *job)
+{
+    return (struct producing *)((char *)job - offsetof(struct producing, validation));
+}
+
+static void validate_slow(struct job *job)
+{
+    struct producing *p = of_validation(job);
+    for (int n = 0; n < p->count; n++) {
+        if (p->items[n].data != NULL && p->items[n].slow)
+            item_validate(&p->items[n]);
+    }
+}
+
+static void on_validated(struct job *job)
+{
+    append_all(of_validation(job));
+}
+
+static void validate_all(struct producing *p)
+{
+    bool slow = false;
+    for (int n = 0; n < p->count; n++) {
+        struct item *i = &p->items[n];
+        if (i->data != NULL && !i->slow)
+            item_validate(i);
+        slow |= i->data != NULL && i->slow;
+    }
+    if (!slow) {
+        append_all(p);
+        return;
+    }
+    p->validation = (struct job){.work = validate_slow, .done = on_validated};
+    executor_submit(p->request->node->env.executor, &p->validation);
+}
+
+/* ---- the request --------------------------------------------------------- */
+
+static bool open_logs(struct request *r, const struct produce_request *m, int count)
+{
+    struct partition **partitions =
+        arena_array(&r->arena, (size_t)count, sizeof(*partitions));
+    int n = 0;
+    for (int32_t t = 0; partitions != NULL && t < m->topic_data_count; t++) {
+        const struct produce_request_topic_produce_data *topic = &m->topic_data[t];
+        for (int32_t i = 0; i < topic->partition_data_count; i++)
+            lookup_partition(r->node, topic->name, topic->topic_id, r->version >= 13,
+                             topic->partition_data[i].index, &partitions[n++], NULL);
+    }
+    return request_open_logs(r, partitions, n);
+}
+
+static void cleanup(struct request *r)
+{
+    struct producing *p = r->state;
+    for (int n = 0; n < p->count; n++)
+        record_verdict_free(&p->items[n].verdict);
+}
+
+/* Lays out the answer and one item for each of its partitions. */
+static struct producing *producing_create(struct request *r, const struct produce_request *m,
+                                          int count)
+{
+    struct arena *a = &r->arena;
+    struct producing *p = arena_alloc(a, sizeof(*p));
+    struct produce_response_topic_produce_response *topics =
+        arena_array(a, (size_t)m->topic_data_count, sizeof(*topics));
+    struct produce_response_partition_produce_response *answers =
+        arena_array(a, (size_t)count, sizeof(*answers));
+    struct item *items = arena_array(a, (size_t)count, sizeof(*items));
+    if (p == NULL || topics == NULL || answers == NULL || items == NULL)
+        return NULL;
+    r->state = p;
+    r->cleanup = cleanup;
+    p->request = r;
+    p->message = m;
+    p->items = items;
+    p->count = count;
+    p->response.responses = topics;
+    p->response.responses_count = m->topic_data_count;
+    for (int32_t t = 0; t < m->topic_data_count; t++) {
+        const struct produce_request_topic_produce_data *topic = &m->topic_data[t];
+        topics[t].name = topic->name;
+        topics[t].topic_id = topic->topic_id;
+        topics[t].partition_responses = answers;
+        topics[t].partition_responses_count = topic->partition_data_count;
+        for (int32_t n = 0; n < topic->partition_data_count; n++) {
+            *answers = PRODUCE_RESPONSE_PARTITION_PRODUCE_RESPONSE_INIT;
+            answers->index = topic->partition_data[n].index;
+            items->producing = p;
+            items->topic = topic;
+            items->answer = answers++;
+            items++;
+        }
+    }
+    return p;
+}
+
+static void refuse_acks(struct producing *p)
+{
+    for (int n = 0; n < p->count; n++)
+        item_fail(&p->items[n], KAFKA_INVALID_REQUIRED_ACKS, "acks must be -1, 0 or 1");
+    produce_answer(p);
+}
+
+static void handle_produce(struct request *r)
+{
+    const struct produce_request *m = r->message;
+    int count = 0;
+    for (int32_t t = 0; t < m->topic_data_count; t++)
+        count += m->topic_data[t].partition_data_count;
+    if (!open_logs(r, m, count))
+        return;
+    struct producing *p = producing_create(r, m, count);
+    if (p == NULL) {
+        request_refuse(r, "no memory for Produce");
+        return;
+    }
+    if (m->acks < ACKS_ALL || m->acks > 1) {
+        refuse_acks(p);
+        return;
+    }
+    int at = 0;
+    for (int32_t t = 0; t < m->topic_data_count; t++) {
+        const struct produce_request_topic_produce_data *topic = &m->topic_data[t];
+        for (int32_t n = 0; n < topic->partition_data_count; n++)
+            item_check(&p->items[at++], topic->partition_data[n].records);
+    }
+    validate_all(p);
+}
+
+const struct api api_produce = {
+    .key = API_PRODUCE,
+    .min_version = 0,
+    .max_version = 13,
+    .request = &produce_request_type,
+    .response = &produce_response_type,
+    .handle = handle_produce,
+};
