@@ -95,7 +95,8 @@ class Gregor:
             command += ["--topic", topic]
         return command + self.options
 
-    def start(self, keep_port=True):
+    def spawn(self):
+        """Starts the process, and does not wait until it serves."""
         assert self.process is None, "already started"
         self.workdir.mkdir(parents=True, exist_ok=True)
         with open(self.stderr_path, "ab") as stderr:
@@ -107,13 +108,14 @@ class Gregor:
                 cwd=self.workdir,
                 **self._limits(),
             )
+
+    def start(self):
+        self.spawn()
         line = self._first_line()
         self.ready = READY.match(line)
         if not self.ready:
             self.kill()
             raise BrokerFailed(f"no ready line but {line!r}\n{self.stderr()}")
-        if keep_port:
-            self.port = int(self.ready["port"])
         return self
 
     def _limits(self):
