@@ -1,5 +1,6 @@
 #include "config/broker_config_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,6 +51,16 @@ static void free_names(struct name_list *list)
     free(list->items);
 }
 
+/* Broker and controller in one process is what Gregor is; one role alone is not to be
+ * had. */
+static bool has_effect(const struct setting *setting, struct str value)
+{
+    if (strcmp(setting->name, "process.roles") == 0)
+        return setting_list_has(value, "broker") &&
+               setting_list_has(value, "controller");
+    return broker_fields_honour(setting);
+}
+
 /* One key of the file or the command line. */
 static int load_key(struct broker_config *config, enum setting_source source,
                     struct str name, struct str value, struct err *err)
@@ -61,7 +72,7 @@ static int load_key(struct broker_config *config, enum setting_source source,
     if (setting == NULL)
         return add_name(&config->unknown, name, err);
     int rc = config_layers_put(config->layers, setting, source, value, err);
-    if (rc != 0 || broker_fields_honour(setting))
+    if (rc != 0 || has_effect(setting, value))
         return rc;
     return add_name(&config->ignored, name, err);
 }
@@ -281,8 +292,8 @@ static int check_one_dynamic(const struct setting_override *override, bool per_b
     struct str name = override->name;
     bool for_listener = is_listener_setting(override->name, &name);
     const struct setting *setting = setting_find(&broker_settings, name);
-    if (setting == NULL)
-        return 0;
+    if (setting == NULL || override->value.data == NULL)
+        return 0; /* what was never there may be taken away */
     if (!for_listener && setting->update == SETTING_READ_ONLY)
         return err_set(err, ERR_INVALID_CONFIG,
                        "Cannot update these configs dynamically: [%s]", setting->name);
@@ -291,11 +302,9 @@ static int check_one_dynamic(const struct setting_override *override, bool per_b
                        "These security configs can be dynamically updated only "
                        "per-listener using the listener prefix: [%s]",
                        setting->name);
-    if (override->value.data != NULL) {
-        int rc = setting_parse(setting, override->value, NULL, err);
-        if (rc != 0)
-            return rc;
-    }
+    int rc = setting_parse(setting, override->value, NULL, err);
+    if (rc != 0)
+        return rc;
     if (!per_broker && setting->update != SETTING_CLUSTER_WIDE)
         return err_set(err, ERR_INVALID_CONFIG,
                        "Cannot update these configs at default cluster level, broker "
@@ -323,6 +332,8 @@ static void remove_entry(struct config_layers *layers, struct config_entry *entr
 int broker_config_set_dynamic(struct broker_config *config, enum setting_source source,
                               struct str name, struct str value, struct err *err)
 {
+    assert(source == SETTING_SOURCE_DYNAMIC_BROKER ||
+           source == SETTING_SOURCE_DYNAMIC_DEFAULT);
     const struct setting_override override = {name, value};
     int rc = broker_config_check_dynamic(&override, 1,
                                          source == SETTING_SOURCE_DYNAMIC_BROKER, err);

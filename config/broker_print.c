@@ -1,11 +1,21 @@
 #include "config/broker_config_internal.h"
 
+/* Escapes only what would not be read back: listeners shall look like listeners,
+ * which properties_append() would not leave them. */
 static void print_value(const struct setting *setting, struct str value,
                         struct buf *out)
 {
-    const char *hidden = setting->type == SETTING_PASSWORD ? "[hidden]" : NULL;
-    buf_printf(out, "%s=%.*s\n", setting->name,
-               STR_ARGS(hidden == NULL ? value : str_of(hidden)));
+    if (setting->type == SETTING_PASSWORD)
+        value = STR_LITERAL("[hidden]");
+    buf_printf(out, "%s=", setting->name);
+    for (int32_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (c == '\n' || c == '\r')
+            buf_printf(out, "\\%c", c == '\n' ? 'n' : 'r');
+        else
+            buf_printf(out, "%s%c", c == '\\' ? "\\" : "", c);
+    }
+    buf_append(out, "\n", 1);
 }
 
 static const char *shown_default(const struct setting *setting)

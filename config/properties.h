@@ -6,7 +6,8 @@
  * backslash at their end, blanks kept behind a value, the last of equal keys
  * wins. Departures: bytes past ASCII stay as they are, so that UTF-8 means
  * UTF-8 (Java takes them for Latin-1); what cannot be a C string or UTF-8 (a
- * zero byte, half a surrogate pair) is an error.
+ * zero byte, half a surrogate pair) is an error; a last line of one lone backslash
+ * is nothing (Java: an empty key).
  *
  * Any thread. */
 #ifndef GREGOR_CONFIG_PROPERTIES_H

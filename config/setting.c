@@ -1,15 +1,25 @@
 #include "config/setting.h"
 
+/* Names come from the wire too and may hold anything, a zero byte included. */
+static int compare(const char *have, struct str name)
+{
+    size_t have_len = strlen(have);
+    size_t len = (size_t)name.len;
+    int order = memcmp(have, name.data, have_len < len ? have_len : len);
+    if (order != 0)
+        return order;
+    return have_len < len ? -1 : have_len > len;
+}
+
 const struct setting *setting_find(const struct setting_table *table, struct str name)
 {
+    if (name.data == NULL)
+        return NULL;
     size_t low = 0;
     size_t high = table->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const char *have = table->items[middle].name;
-        int order = strncmp(have, name.data, (size_t)name.len);
-        if (order == 0 && have[name.len] != '\0')
-            order = 1;
+        int order = compare(table->items[middle].name, name);
         if (order == 0)
             return &table->items[middle];
         if (order < 0)

@@ -252,9 +252,9 @@ static int check_throttled(const struct setting *setting, struct str list,
     while (setting_next(&items, &item)) {
         if (!is_throttled_replica(item))
             return refuse(setting, list, err,
-                          "%s must be the literal '*' or a list of replicas in the "
+                          "it must be the literal '*' or a list of replicas in the "
                           "following format: %s",
-                          setting->name, setting->valid);
+                          setting->valid);
     }
     return 0;
 }
@@ -386,6 +386,9 @@ int setting_parse(const struct setting *setting, struct str text,
 {
     struct setting_value value = {.is_null = text.data == NULL};
     if (!value.is_null) {
+        /* Values become C strings and lines of files. */
+        if (memchr(text.data, '\0', (size_t)text.len) != NULL)
+            return refuse(setting, text, err, "Value must not hold a zero byte");
         int rc = parse_type(setting, setting_trim(text), &value, err);
         if (rc != 0)
             return rc;

@@ -244,6 +244,15 @@ START_TEST(keys_without_effect_and_unknown_ones_are_listed_once)
 }
 END_TEST
 
+START_TEST(one_role_alone_has_no_effect)
+{
+    struct broker_config *c =
+        must_create((struct setup){.file = "process.roles=broker"});
+    ck_assert(lists(&c->ignored, "process.roles"));
+    broker_config_destroy(c);
+}
+END_TEST
+
 START_TEST(bad_value_names_file_line_key_value_and_what_is_allowed)
 {
     check_refused((struct setup){.file = "\nnum.partitions=0\n"},
@@ -385,6 +394,7 @@ START_TEST(only_kafkas_dynamic_settings_may_change_at_runtime)
     check_dynamic("log.retention.ms", "1", true, NULL);
     check_dynamic("log.retention.ms", "1", false, NULL);
     check_dynamic("nope", "1", true, NULL);
+    check_dynamic("node.id", NULL, true, NULL);
     check_dynamic("node.id", "2", true,
                   "Cannot update these configs dynamically: [node.id]");
     check_dynamic("log.retention.hours", "2", true,
@@ -455,7 +465,8 @@ END_TEST
 START_TEST(printed_config_shows_sources_and_can_be_read_back)
 {
     struct broker_config *c = must_create((struct setup){
-        .file = "num.partitions=3\nssl.key.password=secret\nnum.io.threads=9",
+        .file = "num.partitions=3\nssl.key.password=secret\nnum.io.threads=9\n"
+                "metadata.log.dir=/a\\\\b\\nc",
         .set = {{"broker.rack", "r1"}}});
     struct buf out = BUF_INIT;
     broker_config_print(c, &out);
@@ -470,6 +481,7 @@ START_TEST(printed_config_shows_sources_and_can_be_read_back)
     ck_assert_ptr_null(strstr(text, "secret"));
     struct broker_config *again = must_create((struct setup){.file = text});
     ck_assert_int_eq(again->num_partitions, 3);
+    ck_assert_str_eq(again->metadata_log_dir, "/a\\b\nc");
     ck_assert_uint_eq(again->unknown.count, 0);
     broker_config_destroy(again);
     buf_free(&out);
@@ -482,7 +494,7 @@ GREGOR_TESTS(
     profiles_differ_only_where_the_design_says,
     dev_clamps_replication_to_the_brokers_there_are, stronger_layers_win,
     every_setting_of_kafka_has_a_value_to_report, file_of_a_combined_node_is_accepted,
-    keys_without_effect_and_unknown_ones_are_listed_once,
+    keys_without_effect_and_unknown_ones_are_listed_once, one_role_alone_has_no_effect,
     bad_value_names_file_line_key_value_and_what_is_allowed,
     values_that_contradict_each_other_are_refused, node_id_and_broker_id_are_one,
     log_dirs_wins_over_log_dir_and_drops_doubles, connection_limits_are_parsed,

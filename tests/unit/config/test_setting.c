@@ -55,6 +55,8 @@ START_TEST(unknown_and_cut_names_are_not_found)
         ck_assert_ptr_null(setting_find(&broker_settings, str_of(names[i])));
     struct str cut = {"node.identity", 7};
     ck_assert_ptr_nonnull(setting_find(&broker_settings, cut));
+    ck_assert_ptr_null(setting_find(&broker_settings, STR_LITERAL("node.id\0, long")));
+    ck_assert_ptr_null(setting_find(&broker_settings, STR_NULL));
 }
 END_TEST
 
@@ -280,7 +282,7 @@ START_TEST(throttled_replicas_are_a_star_or_pairs)
     check_bad(&topic_settings, name, "a",
               "Invalid value a for configuration "
               "leader.replication.throttled.replicas: "
-              "leader.replication.throttled.replicas must be the literal '*' or a list "
+              "it must be the literal '*' or a list "
               "of replicas in the following format: "
               "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
 }
@@ -309,6 +311,20 @@ START_TEST(offset_reset_takes_a_duration)
         ck_assert_msg(
             setting_parse(find(&group_settings, name), str_of(bad[i]), NULL, NULL) != 0,
             "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(zero_bytes_are_refused_in_every_type)
+{
+    static const char *const names[] = {"min.cleanable.dirty.ratio", "segment.bytes",
+                                        "compression.type", "cleanup.policy"};
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(setting_parse(find(&topic_settings, names[i]),
+                                       STR_LITERAL("0.5\0junk"), NULL, NULL),
+                         ERR_INVALID_CONFIG);
+    ck_assert_int_eq(setting_parse(find(&broker_settings, "listeners"),
+                                   STR_LITERAL("PLAINTEXT://a\0b:1"), NULL, NULL),
+                     ERR_INVALID_CONFIG);
 }
 END_TEST
 
@@ -393,7 +409,8 @@ GREGOR_TESTS("setting", tables_are_sorted_and_every_name_is_found,
              range_with_an_exception_takes_both, words_must_be_among_those_listed,
              lists_are_judged_item_by_item, empty_and_null_strings_are_told_apart,
              quorum_addresses_have_their_form, throttled_replicas_are_a_star_or_pairs,
-             offset_reset_takes_a_duration, long_bad_values_are_cut_in_the_sentence,
+             offset_reset_takes_a_duration, zero_bytes_are_refused_in_every_type,
+             long_bad_values_are_cut_in_the_sentence,
              canonical_form_is_what_kafka_prints,
              overrides_of_groups_and_client_metrics_are_judged,
              kafka_numbers_of_sources_and_types)
