@@ -18,7 +18,8 @@ static bool is_alphanumeric(char c)
 /* Letters and digits, inside also '-' and '.'. */
 static bool software_text_is_valid(struct str s)
 {
-    if (s.len <= 0 || !is_alphanumeric(s.data[0]) || !is_alphanumeric(s.data[s.len - 1]))
+    if (s.len <= 0 || !is_alphanumeric(s.data[0]) ||
+        !is_alphanumeric(s.data[s.len - 1]))
         return false;
     for (int32_t i = 0; i < s.len; i++) {
         if (!is_alphanumeric(s.data[i]) && s.data[i] != '-' && s.data[i] != '.')
@@ -61,7 +62,8 @@ static bool list_apis(struct request *r, struct api_versions_response *response)
  * (KAFKA-17492): such features are kept from them. */
 static bool list_supported(struct request *r, struct api_versions_response *response)
 {
-    const struct metadata_broker *self = metadata_image_broker(r->node->image, r->node->id);
+    const struct metadata_broker *self =
+        metadata_image_broker(r->node->image, r->node->id);
     if (self == NULL)
         return true;
     response->supported_features =

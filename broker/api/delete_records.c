@@ -17,8 +17,8 @@ static int delete_records(struct node *node, struct str topic,
                           struct err *err)
 {
     struct partition *p;
-    int rc = lookup_partition(node, topic, UUID_ZERO, false, wanted->partition_index, &p,
-                              err);
+    int rc = lookup_partition(node, topic, UUID_ZERO, false, wanted->partition_index,
+                              &p, err);
     if (rc == ERR_UNKNOWN_TOPIC_OR_PARTITION)
         return rc;
     if (metadata_topic_is_internal(topic))
@@ -47,19 +47,22 @@ static void answer_partition(struct request *r, struct str topic,
     result->error_code = error_to_kafka(rc);
     if (rc != 0)
         trace_debug(r->node->env.trace, "DeleteRecords of %.*s-%d for %s: %s",
-                    STR_ARGS(topic), wanted->partition_index, request_peer(r), err.message);
+                    STR_ARGS(topic), wanted->partition_index, request_peer(r),
+                    err.message);
 }
 
-static bool answer_topic(struct request *r, const topic_request *wanted, topic_result *result)
+static bool answer_topic(struct request *r, const topic_request *wanted,
+                         topic_result *result)
 {
     result->name = wanted->name;
-    result->partitions =
-        arena_array(&r->arena, (size_t)wanted->partitions_count, sizeof(partition_result));
+    result->partitions = arena_array(&r->arena, (size_t)wanted->partitions_count,
+                                     sizeof(partition_result));
     if (result->partitions == NULL)
         return false;
     result->partitions_count = wanted->partitions_count;
     for (int32_t i = 0; i < wanted->partitions_count; i++)
-        answer_partition(r, wanted->name, &wanted->partitions[i], &result->partitions[i]);
+        answer_partition(r, wanted->name, &wanted->partitions[i],
+                         &result->partitions[i]);
     return true;
 }
 
@@ -69,7 +72,8 @@ static bool open_logs(struct request *r, const struct delete_records_request *m)
     size_t total = 0;
     for (int32_t t = 0; t < m->topics_count; t++)
         total += (size_t)m->topics[t].partitions_count;
-    struct partition **found = arena_array(&r->arena, total, sizeof(struct partition *));
+    struct partition **found =
+        arena_array(&r->arena, total, sizeof(struct partition *));
     if (found == NULL) {
         request_refuse(r, "no memory for its answer");
         return false;
@@ -90,7 +94,8 @@ static void handle(struct request *r)
     if (!open_logs(r, m))
         return;
     struct delete_records_response response = DELETE_RECORDS_RESPONSE_INIT;
-    response.topics = arena_array(&r->arena, (size_t)m->topics_count, sizeof(topic_result));
+    response.topics =
+        arena_array(&r->arena, (size_t)m->topics_count, sizeof(topic_result));
     bool ok = response.topics != NULL;
     for (int32_t t = 0; ok && t < m->topics_count; t++)
         ok = answer_topic(r, &m->topics[t], &response.topics[t]);

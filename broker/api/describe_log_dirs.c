@@ -98,8 +98,8 @@ static bool list_replicas(struct description *d, const struct replica_list *want
 /* How far the log's end is behind the high watermark: only a follower's is. */
 static int64_t offset_lag(const struct request *r, const struct sized_replica *replica)
 {
-    const struct partition *p = replica_manager_find(r->node->replicas, replica->topic->id,
-                                                     replica->partition);
+    const struct partition *p =
+        replica_manager_find(r->node->replicas, replica->topic->id, replica->partition);
     const struct partition_log *log = p == NULL ? NULL : partition_log_of(p);
     if (log == NULL)
         return 0;
@@ -119,8 +119,9 @@ static bool fill_topics(struct request *r, const struct replica_list *list,
     for (int i = 0; i < list->count; i++) {
         const struct sized_replica *replica = &list->items[i];
         if (i == 0 || replica->topic != list->items[i - 1].topic)
-            result->topics[result->topics_count++] = (topic_result){
-                .name = metadata_topic_name(replica->topic), .partitions = &partitions[i]};
+            result->topics[result->topics_count++] =
+                (topic_result){.name = metadata_topic_name(replica->topic),
+                               .partitions = &partitions[i]};
         result->topics[result->topics_count - 1].partitions_count++;
         partitions[i] = (partition_result){
             .partition_index = replica->partition,
@@ -161,7 +162,8 @@ static bool fill(struct description *d, dir_result *result)
     result->usable_bytes = d->base.usable_bytes;
     result->is_cordoned = is_cordoned(r->node);
     return result->log_dir.data != NULL && (all || list_wanted(r, m, &wanted)) &&
-           list_replicas(d, all ? NULL : &wanted, &list) && fill_topics(r, &list, result);
+           list_replicas(d, all ? NULL : &wanted, &list) &&
+           fill_topics(r, &list, result);
 }
 
 static void respond(struct request *r, dir_result *result)

@@ -28,7 +28,8 @@ static void respond(struct request *r, enum kafka_error error, int64_t producer_
     request_respond(r, &response);
 }
 
-static void on_producer_id(struct producer_id_request *base, int rc, int64_t producer_id)
+static void on_producer_id(struct producer_id_request *base, int rc,
+                           int64_t producer_id)
 {
     struct request *r = ((struct waiting_producer *)base)->request;
     /* The client tries again, here or elsewhere. */
@@ -38,7 +39,8 @@ static void on_producer_id(struct producer_id_request *base, int rc, int64_t pro
         respond(r, KAFKA_NONE, producer_id, 0);
 }
 
-static enum kafka_error check(struct request *r, const struct init_producer_id_request *m)
+static enum kafka_error check(struct request *r,
+                              const struct init_producer_id_request *m)
 {
     if ((m->producer_id == NO_PRODUCER_ID) != (m->producer_epoch == NO_PRODUCER_EPOCH))
         return KAFKA_INVALID_REQUEST;

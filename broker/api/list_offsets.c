@@ -23,9 +23,9 @@
 enum {
     LATEST_TIMESTAMP = -1,
     EARLIEST_TIMESTAMP = -2,
-    MAX_TIMESTAMP = -3,             /* KIP-734 */
-    EARLIEST_LOCAL_TIMESTAMP = -4,  /* KIP-405 */
-    LATEST_TIERED_TIMESTAMP = -5,   /* KIP-1005 */
+    MAX_TIMESTAMP = -3,                     /* KIP-734 */
+    EARLIEST_LOCAL_TIMESTAMP = -4,          /* KIP-405 */
+    LATEST_TIERED_TIMESTAMP = -5,           /* KIP-1005 */
     EARLIEST_PENDING_UPLOAD_TIMESTAMP = -6, /* KIP-1023 */
 };
 
@@ -95,7 +95,8 @@ static enum fetch_isolation isolation_of(const struct list_offsets_request *m)
 {
     if (m->replica_id != CONSUMER_REPLICA_ID)
         return FETCH_LOG_END;
-    return m->isolation_level == READ_COMMITTED ? FETCH_COMMITTED : FETCH_HIGH_WATERMARK;
+    return m->isolation_level == READ_COMMITTED ? FETCH_COMMITTED
+                                                : FETCH_HIGH_WATERMARK;
 }
 
 /* Kafka notes a leader epoch in the log when leadership begins, Gregor with its
@@ -157,13 +158,13 @@ static int start_search(struct listing *l, struct partition *p, int64_t timestam
 }
 
 /* May leave a search under way (l->searched). */
-static int find_offset(struct listing *l, struct str topic, const partition_request *wanted,
-                       partition_result *result)
+static int find_offset(struct listing *l, struct str topic,
+                       const partition_request *wanted, partition_result *result)
 {
     struct request *r = l->request;
     struct partition *p;
-    int rc = lookup_partition(r->node, topic, UUID_ZERO, false, wanted->partition_index, &p,
-                              NULL);
+    int rc = lookup_partition(r->node, topic, UUID_ZERO, false, wanted->partition_index,
+                              &p, NULL);
     if (rc == 0)
         rc = check_leader(r, p, wanted->current_leader_epoch);
     if (rc != 0)
@@ -304,8 +305,8 @@ static struct listing *begin(struct request *r, const struct list_offsets_reques
         topic_result *topic = &l->response.topics[t];
         *topic = LIST_OFFSETS_RESPONSE_LIST_OFFSETS_TOPIC_RESPONSE_INIT;
         topic->name = m->topics[t].name;
-        topic->partitions = arena_array(&r->arena, (size_t)m->topics[t].partitions_count,
-                                        sizeof(partition_result));
+        topic->partitions = arena_array(
+            &r->arena, (size_t)m->topics[t].partitions_count, sizeof(partition_result));
         if (topic->partitions == NULL)
             return NULL;
     }
@@ -317,7 +318,8 @@ static struct listing *begin(struct request *r, const struct list_offsets_reques
 static bool open_logs(struct request *r, const struct list_offsets_request *m)
 {
     size_t total = (size_t)count_partitions(m);
-    struct partition **found = arena_array(&r->arena, total, sizeof(struct partition *));
+    struct partition **found =
+        arena_array(&r->arena, total, sizeof(struct partition *));
     if (found == NULL) {
         request_refuse(r, "no memory for its answer");
         return false;

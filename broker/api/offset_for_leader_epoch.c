@@ -7,7 +7,8 @@
 typedef struct offset_for_leader_epoch_request_offset_for_leader_topic topic_request;
 typedef struct offset_for_leader_epoch_request_offset_for_leader_partition
     partition_request;
-typedef struct offset_for_leader_epoch_response_offset_for_leader_topic_result topic_result;
+typedef struct offset_for_leader_epoch_response_offset_for_leader_topic_result
+    topic_result;
 typedef struct offset_for_leader_epoch_response_epoch_end_offset partition_result;
 
 /* Kafka notes a new leader epoch in the log when leadership begins, Gregor with
@@ -49,27 +50,31 @@ static void answer_partition(struct request *r, struct str topic,
     result->error_code = error_to_kafka(rc);
 }
 
-static bool answer_topic(struct request *r, const topic_request *wanted, topic_result *result)
+static bool answer_topic(struct request *r, const topic_request *wanted,
+                         topic_result *result)
 {
     *result = OFFSET_FOR_LEADER_EPOCH_RESPONSE_OFFSET_FOR_LEADER_TOPIC_RESULT_INIT;
     result->topic = wanted->topic;
-    result->partitions =
-        arena_array(&r->arena, (size_t)wanted->partitions_count, sizeof(partition_result));
+    result->partitions = arena_array(&r->arena, (size_t)wanted->partitions_count,
+                                     sizeof(partition_result));
     if (result->partitions == NULL)
         return false;
     result->partitions_count = wanted->partitions_count;
     for (int32_t i = 0; i < wanted->partitions_count; i++)
-        answer_partition(r, wanted->topic, &wanted->partitions[i], &result->partitions[i]);
+        answer_partition(r, wanted->topic, &wanted->partitions[i],
+                         &result->partitions[i]);
     return true;
 }
 
 /* False: the request has ended, or is handled again once the logs are open. */
-static bool open_logs(struct request *r, const struct offset_for_leader_epoch_request *m)
+static bool open_logs(struct request *r,
+                      const struct offset_for_leader_epoch_request *m)
 {
     size_t total = 0;
     for (int32_t t = 0; t < m->topics_count; t++)
         total += (size_t)m->topics[t].partitions_count;
-    struct partition **found = arena_array(&r->arena, total, sizeof(struct partition *));
+    struct partition **found =
+        arena_array(&r->arena, total, sizeof(struct partition *));
     if (found == NULL) {
         request_refuse(r, "no memory for its answer");
         return false;
@@ -89,8 +94,10 @@ static void handle(struct request *r)
     const struct offset_for_leader_epoch_request *m = r->message;
     if (!open_logs(r, m))
         return;
-    struct offset_for_leader_epoch_response response = OFFSET_FOR_LEADER_EPOCH_RESPONSE_INIT;
-    response.topics = arena_array(&r->arena, (size_t)m->topics_count, sizeof(topic_result));
+    struct offset_for_leader_epoch_response response =
+        OFFSET_FOR_LEADER_EPOCH_RESPONSE_INIT;
+    response.topics =
+        arena_array(&r->arena, (size_t)m->topics_count, sizeof(topic_result));
     bool ok = response.topics != NULL;
     for (int32_t t = 0; ok && t < m->topics_count; t++)
         ok = answer_topic(r, &m->topics[t], &response.topics[t]);
