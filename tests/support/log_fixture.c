@@ -1,0 +1,206 @@
+#include "tests/support/log_fixture.h"
+
+#include <check.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "storage/log_path.h"
+
+static void zero_fill(const struct random *random, void *out, size_t len)
+{
+    (void)random;
+    memset(out, 0, len);
+}
+
+static void say_nothing(const struct trace *trace, enum trace_level level,
+                        const char *line)
+{
+    (void)trace;
+    (void)level;
+    (void)line;
+}
+
+static const struct random no_random = {.fill = zero_fill};
+static const struct trace no_trace = {.level = TRACE_ERROR, .write = say_nothing};
+
+void log_fixture_init(struct log_fixture *f)
+{
+    *f = (struct log_fixture){0};
+    fake_disk_init(&f->disk);
+    fake_clock_init(&f->clock, FIXTURE_NOW);
+    f->disk.disk.ops->mkdir(&f->disk.disk, "data", NULL);
+    f->config = (struct topic_config){
+        .references = 1,
+        .retention_ms = -1,
+        .retention_bytes = -1,
+        .file_delete_delay_ms = 60000,
+        .cleanup_delete = true,
+        .segment_bytes = 1 << 30,
+        .segment_ms = 604800000,
+        .segment_index_bytes = 10485760,
+        .index_interval_bytes = 4096,
+        .flush_messages = INT64_MAX,
+        .flush_ms = INT64_MAX,
+        .max_message_bytes = 1048588,
+        .compression_type = TOPIC_COMPRESSION_PRODUCER,
+        .min_insync_replicas = 1,
+    };
+}
+
+int log_fixture_try_open(struct log_fixture *f, bool clean)
+{
+    struct partition_log_options options = {
+        .dir = FIXTURE_DIR,
+        .disk = &f->disk.disk,
+        .clock = &f->clock.clock,
+        .random = &no_random,
+        .trace = &no_trace,
+        .config = &f->config,
+        .clean = clean,
+        .recovery_point = f->recovery_point,
+        .log_start_offset = f->log_start_offset,
+        .producer_id_expiration_ms = 86400000,
+    };
+    return partition_log_open(&options, &f->log, &f->recovery, &f->err);
+}
+
+void log_fixture_open(struct log_fixture *f, bool clean)
+{
+    int rc = log_fixture_try_open(f, clean);
+    ck_assert_msg(rc == 0, "open: %s", f->err.message);
+    partition_log_set_high_watermark(f->log, INT64_MAX);
+}
+
+void log_fixture_close(struct log_fixture *f)
+{
+    partition_log_close(f->log);
+    f->log = NULL;
+}
+
+void log_fixture_seal_and_close(struct log_fixture *f)
+{
+    int rc = partition_log_seal(f->log, &f->err);
+    ck_assert_msg(rc == 0, "seal: %s", f->err.message);
+    f->recovery_point = partition_log_recovery_point(f->log);
+    f->log_start_offset = partition_log_start_offset(f->log);
+    log_fixture_close(f);
+}
+
+void log_fixture_free(struct log_fixture *f)
+{
+    log_fixture_close(f);
+    fake_disk_free(&f->disk);
+}
+
+static void add_records(struct record_batch_builder *b, struct fixture_batch what,
+                        int64_t timestamp)
+{
+    int count = what.records == 0 ? 1 : what.records;
+    uint8_t *value = calloc(1, (size_t)what.value_size + 1);
+    ck_assert_ptr_nonnull(value);
+    memset(value, 'v', (size_t)what.value_size);
+    for (int i = 0; i < count; i++)
+        record_batch_builder_add(b, timestamp, (struct bytes){(const uint8_t *)"k", 1},
+                                 (struct bytes){value, what.value_size}, NULL, 0);
+    free(value);
+}
+
+static void add_marker(struct record_batch_builder *b, struct fixture_batch what,
+                       int64_t timestamp)
+{
+    uint8_t key[4] = {0, 0, 0, what.abort ? CONTROL_ABORT : CONTROL_COMMIT};
+    uint8_t value[6] = {0};
+    record_batch_builder_add(b, timestamp, (struct bytes){key, sizeof(key)},
+                             (struct bytes){value, sizeof(value)}, NULL, 0);
+    b->batch.control = true;
+}
+
+struct buf fixture_build(const struct log_fixture *f, struct fixture_batch what)
+{
+    struct record_batch_builder b;
+    int64_t timestamp = what.timestamp == 0 ? f->clock.wall_now_ms : what.timestamp;
+    record_batch_builder_init(&b, what.base_offset);
+    if (what.producer_id != 0) {
+        b.batch.producer_id = what.producer_id;
+        b.batch.producer_epoch = what.producer_epoch;
+        b.batch.base_sequence = what.end_txn ? NO_SEQUENCE : what.base_sequence;
+    }
+    b.batch.transactional = what.transactional || what.end_txn;
+    b.batch.leader_epoch = what.leader_epoch;
+    if (what.end_txn)
+        add_marker(&b, what, timestamp);
+    else
+        add_records(&b, what, timestamp);
+    ck_assert_int_eq(record_batch_builder_finish(&b, NULL), 0);
+    struct buf out = b.out;
+    b.out = BUF_INIT;
+    record_batch_builder_free(&b);
+    return out;
+}
+
+int log_fixture_append(struct log_fixture *f, struct fixture_batch what)
+{
+    struct buf batch = fixture_build(f, what);
+    int rc = partition_log_append(f->log, batch.data, (int32_t)batch.len,
+                                  what.leader_epoch, what.origin, &f->result, &f->err);
+    buf_free(&batch);
+    if (rc == 0)
+        partition_log_set_high_watermark(f->log, INT64_MAX);
+    return rc;
+}
+
+void log_fixture_must_append(struct log_fixture *f, struct fixture_batch what)
+{
+    int rc = log_fixture_append(f, what);
+    ck_assert_msg(rc == 0, "append: %s", f->err.message);
+}
+
+int log_fixture_flush(struct log_fixture *f)
+{
+    struct log_flush *flush;
+    int rc = partition_log_flush_begin(f->log, &flush, &f->err);
+    if (rc != 0)
+        return rc;
+    rc = log_flush_run(flush, &f->err);
+    partition_log_flush_end(f->log, flush, rc, &f->err);
+    return rc;
+}
+
+int64_t log_fixture_read_all(struct log_fixture *f, int64_t offset,
+                             int64_t upper_offset, struct buf *out)
+{
+    for (;;) {
+        struct log_slice slice;
+        struct record_batch batch;
+        int rc = partition_log_read(f->log, offset, upper_offset, INT32_MAX, true,
+                                    &slice, &f->err);
+        ck_assert_msg(rc == 0, "read at %lld: %s", (long long)offset, f->err.message);
+        if (slice.file == NULL)
+            return offset;
+        uint8_t *to = buf_extend(out, (size_t)slice.size);
+        ck_assert_ptr_nonnull(to);
+        struct disk *disk = slice.file->disk;
+        int64_t got = disk->ops->read(disk, slice.file->fd, to, (size_t)slice.size,
+                                      slice.position, NULL);
+        ck_assert_int_eq(got, slice.size);
+        log_file_release(slice.file);
+        for (int32_t at = 0; at < slice.size; at += batch.size) {
+            ck_assert_int_eq(
+                record_batch_read(to + at, (size_t)(slice.size - at), &batch, &f->err),
+                0);
+            ck_assert_int_le(batch.size, slice.size - at);
+            ck_assert(record_batch_crc_ok(to + at, batch.size));
+            ck_assert_int_ge(batch.last_offset, offset);
+            offset = batch.last_offset + 1;
+        }
+    }
+}
+
+const char *fixture_path(int64_t base_offset, const char *suffix)
+{
+    static char paths[8][PATH_MAX];
+    static int next;
+    char *path = paths[next++ % 8];
+    log_path(path, FIXTURE_DIR, base_offset, suffix);
+    return path;
+}
