@@ -46,10 +46,9 @@ struct log_request {
  * the manager. Callers read it through the functions below. */
 struct log_handle {
     struct log_topic *topic;
-    struct partition_log *log; /* NULL unless ONLINE, or OFFLINE after that */
-    struct log_job *job;       /* what runs on it now */
-    struct log_request *flush_waiters;
-    struct log_request *open_waiters;
+    struct partition_log *log;      /* NULL unless ONLINE, or OFFLINE after that */
+    struct log_job *job;            /* what runs on it now */
+    struct log_request *waiters;    /* for the opening, or the next flush */
     struct log_handle *prev, *next; /* among those with a log */
     /* As checkpointed; stale while there is a log. */
     int64_t recovery_point;
@@ -84,19 +83,19 @@ int log_manager_open(const struct log_manager_options *options,
  * when none was started. Closes what is open. Accepts NULL. */
 void log_manager_destroy(struct log_manager *m);
 
-/* Registers a replica, CLOSED. The name is copied once a topic, `config` is
- * borrowed until log_manager_set_config() or the topic's last handle goes.
- * Touches no disk. ERR_EXISTS if that replica is registered. */
+/* Registers a replica, CLOSED. Name and config are kept once a topic: the name is
+ * copied, a reference on `config` taken. Touches no disk. ERR_EXISTS if that replica
+ * is registered. */
 int log_manager_add(struct log_manager *m, struct log_handle *h, struct str topic,
                     struct uuid topic_id, int32_t partition,
-                    const struct topic_config *config, struct err *err);
+                    struct topic_config *config, struct err *err);
 
 /* Takes a handle out again that has no log and no job; leaves the disk alone. */
 void log_manager_remove(struct log_manager *m, struct log_handle *h);
 
 /* Replaces the config of a topic's handles; open logs follow at once. */
 void log_manager_set_config(struct log_manager *m, struct uuid topic_id,
-                            const struct topic_config *config);
+                            struct topic_config *config);
 
 /* The registered handle of a replica; NULL: none. */
 struct log_handle *log_manager_find(struct log_manager *m, struct uuid topic_id,
@@ -124,10 +123,10 @@ int log_manager_recover_all(struct log_manager *m, struct log_request *r,
 
 /* Makes folder and partition.metadata of `count` new handles in one job; the
  * array is copied. rc 0: all of them take produce and fetch (they are CLOSED:
- * log_manager_ensure_open() as always). A folder of that name but another
- * topic id goes the way of a stray. Waits for deletions under way, so a name
- * may be created anew at once after log_manager_delete(). On failure each
- * handle that has no folder is OFFLINE. */
+ * log_manager_ensure_open() as always, and it may be called at once: it waits). A
+ * folder of that name but another topic id goes the way of a stray. Waits for deletions
+ * under way, so a name may be created anew at once after log_manager_delete(). On
+ * failure each handle that has no folder is OFFLINE. */
 int log_manager_create(struct log_manager *m, struct log_handle *const *handles,
                        int count, struct log_request *r, struct err *err);
 

@@ -1,0 +1,135 @@
+/* storage/log_manager_internal.h: what the log manager's files share. */
+#ifndef GREGOR_STORAGE_LOG_MANAGER_INTERNAL_H
+#define GREGOR_STORAGE_LOG_MANAGER_INTERNAL_H
+
+#include "protocol/base/hash.h"
+#include "storage/log_folder.h"
+#include "storage/log_manager.h"
+
+/* One topic's replicas here. Counted by handles, and by jobs that need the name. */
+struct log_topic {
+    UT_hash_handle hh;
+    struct uuid id;
+    struct topic_config *config; /* one reference */
+    struct log_handle **handles; /* by partition; NULL: none here */
+    int32_t slots;
+    int32_t refs;
+    int32_t name_len;
+    char name[];
+};
+
+/* A job of the manager's, at the start of what it works on. done() frees it. */
+struct log_job {
+    struct job job;
+    struct log_manager *m;
+    void (*work)(struct log_job *job); /* pool */
+    void (*done)(struct log_job *job); /* loop */
+    int rc;
+    struct err err;
+};
+
+/* A folder that was renamed away and waits to be removed. */
+struct doomed {
+    struct doomed *next;
+    int64_t due_ms;
+    char path[];
+};
+
+enum checkpointed { RECOVERY_POINTS, HIGH_WATERMARKS, LOG_STARTS, CHECKPOINTS };
+
+/* What the checkpoints said at start of replicas not yet registered. */
+struct former {
+    UT_hash_handle hh;
+    int64_t offsets[CHECKPOINTS];
+    char key[]; /* the folder's name */
+};
+
+struct log_batch;
+struct checkpoint_job;
+
+/* A clean stop under way. */
+struct log_stop {
+    struct log_job job; /* the last one */
+    struct log_request *request;
+    struct checkpoint_job *checkpoints;
+    int64_t broker_epoch;
+    int sealing; /* jobs that seal logs */
+    bool last;   /* the last job is submitted */
+    bool dirty;  /* no marker */
+    int rc;
+    struct err err;
+};
+
+struct log_manager {
+    struct log_manager_options o;
+    struct log_topic *topics;
+    struct log_handle *open; /* those with a log */
+    struct former *former;
+    struct doomed *doomed;
+    struct log_batch *deletions; /* that wait for jobs on their handles */
+    struct log_batch *creations; /* that wait for `renaming` */
+    struct log_stop stop;
+    bool stopping;
+    int running;  /* jobs */
+    int renaming; /* of those: folders change names */
+    bool checkpointing;
+    bool removing;
+    uint32_t written_crc[CHECKPOINTS]; /* of the text last written; 0: none */
+    int64_t next_checkpoint_ms;        /* INT64_MIN: before the first tick */
+    int64_t next_expiry_ms;
+    int64_t next_roll_ms;
+};
+
+/* log_manager.c */
+void log_manager_submit(struct log_manager *m, struct log_job *job,
+                        void (*work)(struct log_job *), void (*done)(struct log_job *));
+void log_handle_enter(struct log_handle *h, enum log_state next);
+void log_topic_release(struct log_manager *m, struct log_topic *t);
+void log_requests_wake(struct log_request *list, int rc, const struct err *err);
+void log_requests_add(struct log_request **list, struct log_request *r);
+/* Closes the handle's log, remembering its offsets for the checkpoints. */
+void log_handle_shut(struct log_manager *m, struct log_handle *h);
+void log_handle_offline(struct log_manager *m, struct log_handle *h,
+                        const struct err *why);
+static inline const char *log_manager_path(const struct log_manager *m)
+{
+    return m->o.dir->path;
+}
+static inline struct log_folder log_handle_folder(const struct log_manager *m,
+                                                  const struct log_handle *h)
+{
+    return (struct log_folder){log_manager_path(m), log_handle_topic(h), h->partition,
+                               h->topic->id};
+}
+/* Every registered handle; `slot` counts through a topic's. */
+#define log_manager_each_topic(m, t) \
+    for (struct log_topic *t = (m)->topics; t != NULL; t = t->hh.next)
+
+/* log_manager_open.c */
+int log_manager_start_open(struct log_manager *m, struct log_handle *h,
+                           struct err *err);
+
+/* log_manager_flush.c */
+int log_manager_start_flush(struct log_manager *m, struct log_handle *h,
+                            struct err *err);
+
+/* log_manager_batch.c */
+void log_manager_renaming_done(struct log_manager *m);
+void log_manager_handle_idle(struct log_manager *m, struct log_handle *h);
+
+/* log_manager_scan.c */
+int log_manager_scan(struct log_manager *m, struct log_request *r, struct err *err);
+void log_manager_remove_doomed(struct log_manager *m, int64_t now_ms);
+
+/* log_manager_checkpoint.c */
+struct checkpoint_job *checkpoint_job_create(struct log_manager *m);
+int checkpoint_job_write(struct checkpoint_job *c, struct err *err); /* pool */
+void checkpoint_job_destroy(struct log_manager *m, struct checkpoint_job *c);
+int log_manager_read_checkpoints(struct log_manager *m, struct err *err);
+void log_manager_take_former(struct log_manager *m, struct log_handle *h);
+void log_manager_forget_former(struct log_manager *m);
+
+/* log_manager_stop.c */
+void log_manager_stop_step(struct log_manager *m);
+
+#endif
