@@ -1,8 +1,9 @@
 /* Judging the text of a setting: first its type, then what its "valid" column
  * asks. Both follow Kafka's ConfigDef (parseType and the validators), which a
  * client sees through the sentences of failed CreateTopics and
- * IncrementalAlterConfigs. Two departures: a CLASS is any name, since there is
- * nothing to load, and a duration may not hold negative parts. */
+ * IncrementalAlterConfigs. Departures: a CLASS is any name, since there is
+ * nothing to load; a duration may not hold negative parts; NaN and hexadecimal are no
+ * numbers to set anything to. */
 #include "config/setting.h"
 
 #include <locale.h>
@@ -83,7 +84,7 @@ static bool parse_double(struct str s, double *out)
     if (memchr("0123456789+-.", text[0], 13) == NULL)
         return false;
     char first = text[strspn(text, "+-")];
-    if (!is_digit(first) && first != '.')
+    if ((!is_digit(first) && first != '.') || strpbrk(text, "xX") != NULL)
         return false;
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (c_locale == (locale_t)0)

@@ -10,11 +10,16 @@ struct field {
     const char *name;
     enum field_kind kind;
     size_t offset;
+    bool later; /* typed, but the part that will act on it is not here yet */
 };
 
-#define FIELD(kind, name, member)                                 \
-    {                                                             \
-        name, FIELD_##kind, offsetof(struct topic_config, member) \
+#define FIELD(kind, name, member)                                        \
+    {                                                                    \
+        name, FIELD_##kind, offsetof(struct topic_config, member), false \
+    }
+#define LATER(kind, name, member)                                       \
+    {                                                                   \
+        name, FIELD_##kind, offsetof(struct topic_config, member), true \
     }
 
 static const struct field fields[] = {
@@ -35,12 +40,12 @@ static const struct field fields[] = {
     FIELD(INT, "compression.gzip.level", compression_gzip_level),
     FIELD(INT, "compression.lz4.level", compression_lz4_level),
     FIELD(INT, "compression.zstd.level", compression_zstd_level),
-    FIELD(INT64, "delete.retention.ms", delete_retention_ms),
-    FIELD(INT64, "min.compaction.lag.ms", min_compaction_lag_ms),
-    FIELD(INT64, "max.compaction.lag.ms", max_compaction_lag_ms),
-    FIELD(DOUBLE, "min.cleanable.dirty.ratio", min_cleanable_dirty_ratio),
+    LATER(INT64, "delete.retention.ms", delete_retention_ms),
+    LATER(INT64, "min.compaction.lag.ms", min_compaction_lag_ms),
+    LATER(INT64, "max.compaction.lag.ms", max_compaction_lag_ms),
+    LATER(DOUBLE, "min.cleanable.dirty.ratio", min_cleanable_dirty_ratio),
     FIELD(INT, "min.insync.replicas", min_insync_replicas),
-    FIELD(BOOL, "unclean.leader.election.enable", unclean_leader_election_enable),
+    LATER(BOOL, "unclean.leader.election.enable", unclean_leader_election_enable),
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -58,7 +63,7 @@ static bool has_effect(const char *name)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         if (strcmp(fields[i].name, name) == 0)
-            return true;
+            return !fields[i].later;
     }
     for (size_t i = 0; i < sizeof(word_fields) / sizeof(word_fields[0]); i++) {
         if (strcmp(word_fields[i], name) == 0)

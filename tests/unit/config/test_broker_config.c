@@ -204,6 +204,7 @@ static const char combined_mode[] =
     "socket.send.buffer.bytes=102400\n"
     "log.dirs=/tmp/kraft-combined-logs\n"
     "offsets.topic.replication.factor=1\n"
+    "log.cleaner.min.cleanable.ratio=0.5\n"
     "log.retention.hours=168\n"
     "listener.name.plaintext.ssl.keystore.type=PEM\n"
     "confluent.something=1\n";
@@ -232,6 +233,7 @@ START_TEST(keys_without_effect_and_unknown_ones_are_listed_once)
     ck_assert(lists(&c->ignored, "controller.quorum.voters"));
     ck_assert(lists(&c->ignored, "listener.name.plaintext.ssl.keystore.type"));
     ck_assert(!lists(&c->ignored, "process.roles"));
+    ck_assert(lists(&c->ignored, "log.cleaner.min.cleanable.ratio"));
     ck_assert(!lists(&c->ignored, "log.retention.hours"));
     ck_assert(!lists(&c->ignored, "socket.send.buffer.bytes"));
     size_t io = 0;

@@ -134,7 +134,8 @@ START_TEST(doubles_are_read_as_java_reads_them)
     const char *good[] = {"0.5", "1", "1e-1", ".5", "0.5f", "5E-1d"};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         check_good(&topic_settings, "min.cleanable.dirty.ratio", good[i]);
-    const char *bad[] = {"", "x", "inf", "nan", "0,5", "0.5 5", "1e", "-", "0.5ff"};
+    const char *bad[] = {"",    "x",     "inf", "nan", "0,5",  "0x10",
+                         "NaN", "0.5 5", "1e",  "-",   "0.5ff"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const struct setting *s = find(&topic_settings, "min.cleanable.dirty.ratio");
         ck_assert_int_eq(setting_parse(s, str_of(bad[i]), NULL, NULL),
@@ -304,6 +305,7 @@ START_TEST(offset_reset_takes_a_duration)
                          "by_duration:x",
                          "by_duration:P",
                          "by_duration:PT",
+                         "by_duration:P1DT",
                          "by_duration:1H",
                          "by_duration:-PT1H",
                          "by_duration:PT1S1H"};
