@@ -90,10 +90,6 @@ GREGOR_API const char *gregor_bootstrap(const struct gregor *g);
 /* The absolute path of the data directory; valid until gregor_stop(). */
 GREGOR_API const char *gregor_data_dir(const struct gregor *g);
 
-/* Readable when the broker has ended by itself, after a failure; for poll(). The
- * descriptor belongs to the broker. */
-GREGOR_API int gregor_failed_fd(const struct gregor *g);
-
 /* Answers or refuses what is in flight, flushes, checkpoints, ends the thread and
  * frees the broker, whatever it returns. GREGOR_FAILED: not all could be written;
  * the next start recovers. Accepts NULL. */

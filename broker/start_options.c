@@ -1,0 +1,237 @@
+#include "broker/start_options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "broker/topic_spec.h"
+
+#define CONFIG_FILE_LIMIT ((size_t)1 << 20)
+#define DEFAULT_DATA_DIR "./gregor-data"
+#define DEFAULT_LISTEN "127.0.0.1:9092"
+
+/* ---- diagnostics --------------------------------------------------------- */
+
+/* GREGOR_LOG_* and TRACE_* have the same numbers. */
+static void write_to_caller(const struct trace *trace, enum trace_level level,
+                            const char *line)
+{
+    const struct caller_log *log = trace->context;
+    log->write(log->context, (enum gregor_log_level)level, line);
+}
+
+struct trace start_options_trace(const struct gregor_options *options,
+                                 struct caller_log *log)
+{
+    struct trace trace = trace_stderr;
+    trace.level = (enum trace_level)options->log_level;
+    *log = (struct caller_log){options->log, options->log_context};
+    if (log->write != NULL) {
+        trace.write = write_to_caller;
+        trace.context = log;
+    }
+    return trace;
+}
+
+/* ---- settings ------------------------------------------------------------ */
+
+static int read_profile(const char *name, enum profile *out, struct err *err)
+{
+    if (name == NULL || strcmp(name, "dev") == 0)
+        *out = PROFILE_DEV;
+    else if (strcmp(name, "kafka") == 0)
+        *out = PROFILE_KAFKA;
+    else
+        return err_set(err, ERR_INVALID, "--profile is dev or kafka, not '%s'", name);
+    return 0;
+}
+
+static int read_overrides(const struct gregor_options *o, struct arena *arena,
+                          struct setting_override **out, struct err *err)
+{
+    *out = arena_array(arena, o->setting_count, sizeof(**out));
+    if (*out == NULL)
+        return err_nomem(err);
+    for (size_t i = 0; i < o->setting_count; i++) {
+        const char *equals = strchr(o->settings[i], '=');
+        if (equals == NULL || equals == o->settings[i])
+            return err_set(err, ERR_INVALID, "--set wants key=value, not '%s'",
+                           o->settings[i]);
+        (*out)[i].name = (struct str){o->settings[i], (int32_t)(equals - o->settings[i])};
+        (*out)[i].value = str_of(equals + 1);
+    }
+    return 0;
+}
+
+static int read_config_file(const char *path, struct buf *out, struct err *err)
+{
+    struct disk disk = {.ops = &disk_system_ops};
+    if (disk_read_file(&disk, path, CONFIG_FILE_LIMIT, out, err) == 0)
+        return 0;
+    err_context(err, "--config");
+    return ERR_INVALID;
+}
+
+static int read_settings(const struct gregor_options *o, struct start_options *out,
+                         struct err *err)
+{
+    struct broker_config_input input = {.file_name = o->config_file};
+    struct setting_override *overrides = NULL;
+    struct buf file = BUF_INIT;
+    int rc = read_profile(o->profile, &input.profile, err);
+    if (rc == 0)
+        rc = read_overrides(o, &out->arena, &overrides, err);
+    if (rc == 0 && o->config_file != NULL)
+        rc = read_config_file(o->config_file, &file, err);
+    if (rc == 0) {
+        input.file = (struct str){(const char *)file.data, (int32_t)file.len};
+        input.command_line = overrides;
+        input.command_line_count = o->setting_count;
+        rc = broker_config_create(&input, &out->config, err);
+    }
+    if (rc == 0)
+        rc = topic_config_check_defaults(out->config, err);
+    buf_free(&file);
+    return rc;
+}
+
+static bool is_set(const struct broker_config *config, const char *name)
+{
+    struct str value;
+    enum setting_source source;
+    return broker_config_get(config, str_of(name), &value, &source) &&
+           source != SETTING_SOURCE_DEFAULT && source != SETTING_SOURCE_PROFILE;
+}
+
+/* ---- addresses and the directory ----------------------------------------- */
+
+static int read_addresses(const struct gregor_options *o, struct start_options *out,
+                          struct err *err)
+{
+    const char *listen = o->listen;
+    if (listen == NULL && !is_set(out->config, "listeners"))
+        listen = DEFAULT_LISTEN;
+    out->has_listen = listen != NULL;
+    out->has_advertise = o->advertise != NULL;
+    int rc = 0;
+    if (out->has_listen)
+        rc = address_parse(listen, "--listen", &out->listen, err);
+    if (rc == 0 && out->has_advertise)
+        rc = address_parse(o->advertise, "--advertise", &out->advertise, err);
+    if (rc == 0 && out->has_advertise && out->advertise.host[0] == '\0')
+        rc = err_set(err, ERR_INVALID, "--advertise wants a host that clients can reach");
+    return rc;
+}
+
+static int choose_dir(const struct gregor_options *o, struct start_options *out,
+                      struct err *err)
+{
+    if (o->ephemeral && o->data_dir != NULL)
+        return err_set(err, ERR_INVALID, "--data and --ephemeral exclude each other");
+    out->ephemeral = o->ephemeral;
+    const char *dir = o->data_dir;
+    if (dir == NULL &&
+        (is_set(out->config, "log.dirs") || is_set(out->config, "log.dir"))) {
+        if (out->config->log_dirs.count > 1)
+            return err_set(err, ERR_INVALID,
+                           "log.dirs names %zu directories; one is served",
+                           out->config->log_dirs.count);
+        dir = out->config->log_dirs.items[0];
+    }
+    if (dir == NULL)
+        dir = DEFAULT_DATA_DIR;
+    if (dir[0] == '\0')
+        return err_set(err, ERR_INVALID, "--data wants a directory");
+    out->data_dir = strdup(dir);
+    return out->data_dir == NULL ? err_nomem(err) : 0;
+}
+
+int start_options_read(const struct gregor_options *options, struct start_options *out,
+                       struct err *err)
+{
+    *out = (struct start_options){.topics = CREATE_TOPICS_REQUEST_INIT};
+    if (options->size != sizeof(*options))
+        return err_set(err, ERR_INVALID, "gregor_options.size is %zu, not %zu: "
+                                         "use GREGOR_OPTIONS_INIT of this version",
+                       options->size, sizeof(*options));
+    int rc = read_settings(options, out, err);
+    if (rc == 0)
+        rc = read_addresses(options, out, err);
+    if (rc == 0)
+        rc = choose_dir(options, out, err);
+    if (rc == 0)
+        rc = topic_specs_parse(options->topics, options->topic_count, out->config,
+                               &out->arena, &out->topics, err);
+    return rc;
+}
+
+static void report_names(const struct trace *trace, enum trace_level level,
+                         const char *what, const struct name_list *names)
+{
+    struct buf line = BUF_INIT;
+    for (size_t i = 0; i < names->count; i++)
+        buf_printf(&line, "%s%s", i == 0 ? "" : ", ", names->items[i]);
+    if (names->count > 0 && !line.failed)
+        trace_at(trace, level, "%s: %.*s", what, (int)line.len, (char *)line.data);
+    buf_free(&line);
+}
+
+void start_options_report(const struct start_options *o, const struct trace *trace)
+{
+    report_names(trace, TRACE_WARN, "unknown settings, ignored", &o->config->unknown);
+    report_names(trace, TRACE_WARN, "settings that have no effect here",
+                 &o->config->ignored);
+}
+
+static int make_temporary(struct start_options *o, struct err *err)
+{
+    const char *parent = getenv("TMPDIR");
+    struct buf path = BUF_INIT;
+    buf_printf(&path, "%s/gregor-XXXXXX", parent == NULL || *parent == '\0' ? "/tmp" : parent);
+    buf_append(&path, "", 1);
+    if (path.failed || mkdtemp((char *)path.data) == NULL) {
+        int rc = path.failed ? err_nomem(err)
+                             : err_errno(err, errno, "cannot make a folder %s",
+                                         (char *)path.data);
+        buf_free(&path);
+        return rc;
+    }
+    free(o->data_dir);
+    o->data_dir = (char *)path.data;
+    o->ephemeral_made = true;
+    return 0;
+}
+
+static int make_absolute(struct start_options *o, struct err *err)
+{
+    char here[PATH_MAX];
+    if (o->data_dir[0] == '/')
+        return 0;
+    if (getcwd(here, sizeof(here)) == NULL)
+        return err_errno(err, errno, "the working directory");
+    const char *name = strncmp(o->data_dir, "./", 2) == 0 ? o->data_dir + 2 : o->data_dir;
+    struct buf path = BUF_INIT;
+    buf_printf(&path, "%s/%s", here, name);
+    buf_append(&path, "", 1);
+    if (path.failed)
+        return err_nomem(err);
+    free(o->data_dir);
+    o->data_dir = (char *)path.data;
+    return 0;
+}
+
+int start_options_prepare_dir(struct start_options *o, struct err *err)
+{
+    return o->ephemeral ? make_temporary(o, err) : make_absolute(o, err);
+}
+
+void start_options_free(struct start_options *o, struct disk *disk)
+{
+    if (o->ephemeral_made)
+        disk_remove_tree(disk, o->data_dir, NULL);
+    broker_config_destroy(o->config);
+    free(o->data_dir);
+    arena_reset(&o->arena);
+}
