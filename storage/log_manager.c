@@ -112,9 +112,10 @@ void log_handle_shut(struct log_manager *m, struct log_handle *h)
 void log_handle_offline(struct log_manager *m, struct log_handle *h,
                         const struct err *why)
 {
-    trace_error(m->o.trace, "log %.*s-%d is offline until a restart: %s",
-                STR_ARGS(log_handle_topic(h)), h->partition, why->message);
-    log_handle_enter(h, LOG_OFFLINE);
+    if (h->log == NULL || partition_log_offline(h->log) == NULL)
+        trace_error(m->o.trace, "log %.*s-%d is offline until a restart: %s",
+                    STR_ARGS(log_handle_topic(h)), h->partition, why->message);
+    log_handle_enter(h, LOG_OFFLINE); /* else the log itself has said so */
 }
 
 bool log_manager_check(struct log_manager *m, struct log_handle *h)

@@ -141,8 +141,8 @@ int log_manager_ensure_open(struct log_manager *m, struct log_handle *h,
 int log_manager_flush(struct log_manager *m, struct log_handle *h,
                       struct log_request *r, struct err *err);
 
-/* After any partition_log call that failed: when the log went offline, says so
- * in one trace line (once a log) and marks the handle. True: it is offline. */
+/* After any partition_log call that failed: marks the handle when its log went
+ * offline (which the log has traced, once). True: it is offline. */
 bool log_manager_check(struct log_manager *m, struct log_handle *h);
 
 /* Closes the logs, renames their folders TOPIC-PARTITION.HEX-delete, drops

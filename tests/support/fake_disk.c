@@ -1,6 +1,8 @@
 #include "tests/support/fake_disk.h"
 
 #include <assert.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define FIRST_FD 1000 /* no real descriptor is that large here */
@@ -250,6 +252,29 @@ static bool fake_cached(struct disk *disk, int fd, int64_t at, size_t len)
     return true;
 }
 
+static bool lies_below(const char *path, const char *dir)
+{
+    size_t len = strlen(dir);
+    return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+/* What lies below a folder has its name too. `keep`: the old names as well. */
+static void add_renamed(struct fake_names *names, const char *from, const char *to,
+                        bool keep)
+{
+    for (int i = names->count - 1; i >= 0; i--) {
+        char path[PATH_MAX];
+        struct fake_name *name = &names->items[i];
+        struct fake_file *file = name->file;
+        if (!lies_below(name->path, from))
+            continue;
+        snprintf(path, sizeof(path), "%s%s", to, name->path + strlen(from));
+        if (!keep)
+            drop_name(names, name);
+        add_name(names, path, file);
+    }
+}
+
 static int fake_rename(struct disk *disk, const char *from, const char *to,
                        struct err *err)
 {
@@ -265,6 +290,12 @@ static int fake_rename(struct disk *disk, const char *from, const char *to,
     if (replaced != NULL)
         drop_name(&d->live, replaced);
     add_name(&d->live, to, file);
+    if (file == NULL) {
+        add_renamed(&d->live, from, to, false);
+        /* Durable under both names; which of them is reached after a crash the
+         * parent's sync decides. */
+        add_renamed(&d->durable, from, to, true);
+    }
     return 0;
 }
 
