@@ -273,3 +273,15 @@ int log_write_snapshot(struct partition_log *log, int64_t offset, struct err *er
     log_path(path, log->dir, offset, SNAPSHOT_SUFFIX);
     return producer_state_write(log->producers, log->disk, path, err);
 }
+
+int log_note_epoch(struct partition_log *log, const struct record_batch *batch,
+                   struct err *err)
+{
+    struct leader_epoch_entry latest;
+    if (batch->leader_epoch < 0 || (leader_epoch_cache_latest(log->epochs, &latest) &&
+                                    latest.leader_epoch >= batch->leader_epoch))
+        return 0;
+    log->dir_changed = true;
+    return leader_epoch_cache_assign(log->epochs, batch->leader_epoch,
+                                     batch->base_offset, err);
+}

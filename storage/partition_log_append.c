@@ -70,17 +70,6 @@ static int place_batch(struct partition_log *log, uint8_t *data,
     return 0;
 }
 
-static int note_leader_epoch(struct partition_log *log,
-                             const struct record_batch *batch, struct err *err)
-{
-    struct leader_epoch_entry latest;
-    if (batch->leader_epoch < 0 || (leader_epoch_cache_latest(log->epochs, &latest) &&
-                                    latest.leader_epoch >= batch->leader_epoch))
-        return 0;
-    return leader_epoch_cache_assign(log->epochs, batch->leader_epoch,
-                                     batch->base_offset, err);
-}
-
 static int64_t waited_ms(const struct segment *s, int64_t now_ms, int64_t timestamp)
 {
     return s->first_timestamp >= 0 ? timestamp - s->first_timestamp
@@ -198,7 +187,7 @@ static int write_batch(struct partition_log *log, const uint8_t *data,
                        const struct record_batch *batch, const struct end_txn *end,
                        struct err *err)
 {
-    int rc = note_leader_epoch(log, batch, err);
+    int rc = log_note_epoch(log, batch, err);
     if (rc == 0)
         rc = roll_for(log, batch, err);
     if (rc == 0)

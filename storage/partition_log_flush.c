@@ -99,20 +99,32 @@ int partition_log_flush_begin(struct partition_log *log, struct log_flush **out,
     return 0;
 }
 
-static int sync_path(const struct log_flush *flush, int64_t base_offset,
-                     const char *suffix, struct err *err)
+/* A file that is not there was deleted meanwhile: nobody will miss it. */
+static int sync_path(const struct log_flush *flush, const char *path, struct err *err)
 {
-    char path[PATH_MAX];
     int fd;
-    log_path(path, flush->dir, base_offset, suffix);
     int rc = flush->disk->ops->open(flush->disk, path, DISK_WRITE, &fd, err);
-    if (rc == ERR_NOT_FOUND)
-        return 0; /* deleted meanwhile: nobody will miss it */
     if (rc != 0)
-        return rc;
+        return rc == ERR_NOT_FOUND ? 0 : rc;
     rc = flush->disk->ops->sync(flush->disk, fd, err);
     flush->disk->ops->close(flush->disk, fd);
     return rc == 0 ? 0 : err_context(err, "%s", path);
+}
+
+static int sync_file(const struct log_flush *flush, int64_t base_offset,
+                     const char *suffix, struct err *err)
+{
+    char path[PATH_MAX];
+    log_path(path, flush->dir, base_offset, suffix);
+    return sync_path(flush, path, err);
+}
+
+/* Epochs below the recovery point are not found in the batches again. */
+static int sync_epochs(const struct log_flush *flush, struct err *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s", flush->dir, LEADER_EPOCH_FILE);
+    return sync_path(flush, path, err);
 }
 
 static int sync_segment(const struct log_flush *flush, const struct flush_segment *s,
@@ -123,12 +135,12 @@ static int sync_segment(const struct log_flush *flush, const struct flush_segmen
         return err_context(err, "%s/%020lld%s", flush->dir, (long long)s->base_offset,
                            LOG_SUFFIX);
     if (s->rolled) {
-        rc = sync_path(flush, s->base_offset, OFFSET_INDEX_SUFFIX, err);
+        rc = sync_file(flush, s->base_offset, OFFSET_INDEX_SUFFIX, err);
         if (rc == 0)
-            rc = sync_path(flush, s->base_offset, TIME_INDEX_SUFFIX, err);
+            rc = sync_file(flush, s->base_offset, TIME_INDEX_SUFFIX, err);
     }
     if (rc == 0 && s->rolled && s->has_txn_index)
-        rc = sync_path(flush, s->base_offset, TXN_INDEX_SUFFIX, err);
+        rc = sync_file(flush, s->base_offset, TXN_INDEX_SUFFIX, err);
     return rc;
 }
 
@@ -150,6 +162,8 @@ int log_flush_run(struct log_flush *flush, struct err *err)
         return 0;
     for (int i = 0; rc == 0 && i < flush->count; i++)
         rc = sync_segment(flush, &flush->segments[i], err);
+    if (rc == 0 && flush->sync_dir)
+        rc = sync_epochs(flush, err);
     if (rc == 0 && flush->sync_dir)
         rc = flush->disk->ops->sync_dir(flush->disk, flush->dir, err);
     if (rc == 0 && flush->sync_parent)
@@ -213,7 +227,7 @@ int partition_log_seal(struct partition_log *log, struct err *err)
     flush->segments[flush->count - 1].rolled = true;
     rc = log_flush_run(flush, err);
     if (rc == 0)
-        rc = sync_path(flush, log->log_end_offset, SNAPSHOT_SUFFIX, err);
+        rc = sync_file(flush, log->log_end_offset, SNAPSHOT_SUFFIX, err);
     if (rc == 0)
         rc = leader_epoch_cache_sync(log->epochs, err);
     partition_log_flush_end(log, flush, rc, err);

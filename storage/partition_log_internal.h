@@ -8,6 +8,8 @@
 #include "storage/partition_log.h"
 #include "storage/segment.h"
 
+#define LEADER_EPOCH_FILE "leader-epoch-checkpoint"
+
 struct deleted_segment { /* renamed .deleted; its files go when it is due */
     int64_t base_offset;
     int64_t due_ms; /* monotonic */
@@ -38,7 +40,7 @@ struct partition_log {
     int64_t size_bytes;
 
     int64_t unsynced_since_ms; /* monotonic; -1: nothing waits to be synced */
-    bool dir_changed;          /* a file came or went since the folder was synced */
+    bool dir_changed;          /* names or epochs changed since the folder was synced */
     bool dir_made;             /* and the folder itself came */
 
     struct buf deleted; /* of struct deleted_segment */
@@ -78,6 +80,10 @@ int log_delete_segments(struct partition_log *log, int from, int to, struct err 
  * the last such keeps its descriptors. */
 void log_warm(struct partition_log *log, struct segment *s);
 void log_cool(struct partition_log *log);
+
+/* Notes the batch's leader epoch, if it is a new one. */
+int log_note_epoch(struct partition_log *log, const struct record_batch *batch,
+                   struct err *err);
 
 /* Writes the producers' state as of `offset`. */
 int log_write_snapshot(struct partition_log *log, int64_t offset, struct err *err);

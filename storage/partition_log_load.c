@@ -13,10 +13,28 @@
 
 #include "storage/folder_contents.h"
 
+/* The epochs' file is written without a sync. What a power cut made of it is no
+ * reason to refuse the log: recovery finds the epochs in the batches. */
+static int open_epochs(struct partition_log *log, bool clean, struct err *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s", log->dir, LEADER_EPOCH_FILE);
+    struct err why = {0};
+    int rc = leader_epoch_cache_open(log->disk, path, &log->epochs, &why);
+    if (rc == 0)
+        return 0;
+    if (rc != ERR_CORRUPT || clean)
+        return err_set(err, rc, "%s", why.message);
+    trace_warn(log->trace, "%s is made anew: %s", path, why.message);
+    rc = log->disk->ops->remove(log->disk, path, err);
+    if (rc == 0)
+        rc = leader_epoch_cache_open(log->disk, path, &log->epochs, err);
+    return rc;
+}
+
 static int open_parts(struct partition_log *log,
                       const struct partition_log_options *options, struct err *err)
 {
-    char path[PATH_MAX];
     if (strlen(options->dir) > LOG_DIR_MAX)
         return err_set(err, ERR_INVALID, "the path is too long: %s", options->dir);
     log->dir = strdup(options->dir);
@@ -24,10 +42,7 @@ static int open_parts(struct partition_log *log,
     if (log->dir == NULL || log->producers == NULL)
         return err_nomem(err);
     int rc = log->disk->ops->mkdir(log->disk, log->dir, err);
-    if (rc != 0)
-        return rc;
-    snprintf(path, sizeof(path), "%s/leader-epoch-checkpoint", log->dir);
-    return leader_epoch_cache_open(log->disk, path, &log->epochs, err);
+    return rc == 0 ? open_epochs(log, options->clean, err) : rc;
 }
 
 static int open_segment(struct partition_log *log, const struct folder_segment *f,
@@ -110,6 +125,7 @@ static int load(struct partition_log *log, const struct partition_log_options *o
 {
     int rc = open_segments(log, err);
     log->dir_made = log->segment_count == 0;
+    log->dir_changed = !options->clean;
     if (rc == 0 && log->segment_count > 0)
         rc = log_recover(log, options->clean, options->recovery_point, recovery, err);
     if (rc == 0)

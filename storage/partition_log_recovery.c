@@ -55,17 +55,6 @@ static int note_producer(struct partition_log *log, const uint8_t *data,
     return rc;
 }
 
-static int note_epoch(struct partition_log *log, const struct record_batch *batch,
-                      struct err *err)
-{
-    struct leader_epoch_entry latest;
-    if (batch->leader_epoch < 0 || (leader_epoch_cache_latest(log->epochs, &latest) &&
-                                    latest.leader_epoch >= batch->leader_epoch))
-        return 0;
-    return leader_epoch_cache_assign(log->epochs, batch->leader_epoch,
-                                     batch->base_offset, err);
-}
-
 static bool follows(const struct scan *scan, const struct record_batch *batch)
 {
     return batch->base_offset >= scan->next_offset &&
@@ -81,7 +70,7 @@ static int take_batch(struct scan *scan, const uint8_t *data,
     if (rc == 0)
         rc = note_producer(log, data, batch, &s->txns, err);
     if (rc == 0)
-        rc = note_epoch(log, batch, err);
+        rc = log_note_epoch(log, batch, err);
     if (rc != 0)
         return rc;
     segment_note_batch(s, batch, scan->position, log->config->index_interval_bytes);

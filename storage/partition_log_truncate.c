@@ -21,6 +21,7 @@ int partition_log_delete_records(struct partition_log *log, int64_t before_offse
     if (before_offset <= log->log_start_offset)
         return 0;
     log->log_start_offset = before_offset;
+    log->dir_changed = true;
     rc = leader_epoch_cache_truncate_from_start(log->epochs, before_offset, err);
     int below = 0; /* segments whose successor begins at or below the start */
     while (below + 1 < log->segment_count &&
@@ -68,6 +69,7 @@ static int truncate(struct partition_log *log, int64_t offset, struct err *err)
     if (rc != 0)
         return rc;
     log->newest.size = 0;
+    log->dir_changed = true;
     log->log_end_offset = offset;
     if (log->high_watermark > offset)
         log->high_watermark = offset;
