@@ -23,6 +23,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 source tools/lib/packages.sh
 source tools/lib/build.sh
+source tools/lib/python.sh
 source tools/lib/suites.sh
 
 all=(format structure unit threads integration kcat confluent kafka readme kill

@@ -152,21 +152,11 @@ suite_structure() {
 
 # -- Python ----------------------------------------------------------------------
 
-# A virtual environment as tests/requirements.txt has it, made again when that
-# changes.
-python_environment() {
-    needs python || return 1
-    cmp -s tests/requirements.txt .venv/requirements.txt && return 0
-    rm -rf .venv
-    if python3 -m venv .venv >"$results/pip.txt" 2>&1 &&
-        .venv/bin/pip install --disable-pip-version-check -q \
-            -r tests/requirements.txt >>"$results/pip.txt" 2>&1; then
-        cp tests/requirements.txt .venv/
-    else
-        tail -n 3 "$results/pip.txt"
-        skip "the Python packages of tests/requirements.txt cannot be installed"
-        return 1
-    fi
+# python_ready: skips the suite if the modules cannot be had.
+python_ready() {
+    python_environment && return 0
+    skip "the Python packages of tests/requirements.txt cannot be installed"
+    return 1
 }
 
 # python_suite PATH [--binary BINARY] [PYTEST OPTION...]
@@ -177,7 +167,7 @@ python_suite() {
         binary=$2
         shift 2
     fi
-    python_environment || return 0
+    python_ready || return 0
     local xml=$results/pytest.xml
     rm -f "$xml"
     GREGOR=$root/$binary .venv/bin/python -m pytest -c tests/pytest.ini -q \
@@ -208,7 +198,7 @@ suite_confluent() {
 suite_kafka() {
     needs java || return 0
     build_release || return
-    python_environment || return 0
+    python_ready || return 0
     if ! PYTHONPATH=tests .venv/bin/python -c "$kafka_available"; then
         skip "Apache Kafka's libraries cannot be had from Maven Central"
         return 0
@@ -236,7 +226,7 @@ suite_kill() {
 suite_bench() {
     needs build test || return 0
     build_release || return
-    python_environment || return 0
+    python_ready || return 0
     outcome "tests/bench/run.sh --quick" bench_quick
 }
 

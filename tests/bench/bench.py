@@ -1,0 +1,313 @@
+"""The benchmark: what is measured, of whom, and the table.
+
+tests/bench/run.sh builds what this needs and starts it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness import kafka, wire
+from harness.broker import ROOT, ApacheKafka, Gregor, cpu_seconds, free_port
+from harness.wire import Connection
+
+CLIENT = ROOT / ".cache" / "bench_client"
+SIZES = (1024, 100)
+ACKS = ("1", "all")
+GIB, MIB, KIB = 1 << 30, 1 << 20, 1 << 10
+# How much each measurement is; a quick run only shows that everything works.
+FULL = {
+    "bytes": {1024: 1_000_000_000, 100: 300_000_000},
+    "warm_up": 100_000_000,
+    "latencies": 3000,
+    "connections": 5000,
+    "partitions": 10_000,
+}
+QUICK = {
+    "bytes": {1024: 10_000_000, 100: 3_000_000},
+    "warm_up": 1_000_000,
+    "latencies": 50,
+    "connections": 200,
+    "partitions": 200,
+}
+
+
+# -- the two brokers -----------------------------------------------------------------
+
+
+def make_gregor(workdir):
+    return Gregor(workdir, port=free_port())
+
+
+def make_kafka(workdir):
+    broker = ApacheKafka(workdir)
+    broker.configure()  # formatting is not starting
+    return broker
+
+
+def settle():
+    """Lets a broker that has started come to rest before its memory is read."""
+    time.sleep(1)
+
+
+# -- measurements --------------------------------------------------------------------
+
+
+def client(*arguments):
+    """Runs the native client; what it measured."""
+    done = subprocess.run(
+        [CLIENT, *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+    if done.returncode != 0:
+        sys.exit(done.stderr.strip())
+    return json.loads(done.stdout)
+
+
+def loaded(broker, *arguments):
+    """(MB a second, seconds of the broker's CPU a GB) of a run of the client."""
+    before = cpu_seconds(broker.pid)
+    measured = client(*arguments)
+    spent = cpu_seconds(broker.pid) - before
+    gigabytes = measured["bytes"] / 1e9
+    return measured["bytes"] / measured["seconds"] / 1e6, spent / gigabytes
+
+
+def make_topic(broker, name, partitions=1):
+    with Connection(broker.address) as connection:
+        wire.make_topic(connection, name, partitions)
+
+
+def measure_start(make, workdir, results):
+    broker = make(workdir)
+    command = broker.command()
+    measured = client("start", broker.port, *command)
+    results["start to first answer, ms"] = measured["first_answer_ms"]
+
+
+def measure_throughput(broker, load, results):
+    for size in SIZES:
+        count = load["bytes"][size] // size
+        for acks in ACKS:
+            topic = f"size-{size}-acks-{acks}"
+            make_topic(broker, topic)
+            speed, cpu = loaded(
+                broker, "produce", broker.bootstrap, topic, size, count, acks
+            )
+            results[f"{size} B in, acks {acks}, MB/s"] = speed
+            results[f"{size} B in, acks {acks}, CPU s/GB"] = cpu
+        speed, cpu = loaded(broker, "consume", broker.bootstrap, topic, count)
+        results[f"{size} B out, MB/s"] = speed
+        results[f"{size} B out, CPU s/GB"] = cpu
+
+
+def warm_up(broker, load):
+    """A JVM compiles what it runs often: neither broker is measured cold."""
+    make_topic(broker, "warm-up")
+    count = load["warm_up"] // 1024
+    client("produce", broker.bootstrap, "warm-up", 1024, count, "all")
+    client("consume", broker.bootstrap, "warm-up", count)
+
+
+def measure_latency(broker, load, results):
+    make_topic(broker, "latency")
+    measured = client("latency", broker.bootstrap, "latency", load["latencies"])
+    results["produce to consume, p50 µs"] = measured["p50_us"]
+    results["produce to consume, p99 µs"] = measured["p99_us"]
+
+
+def measure_connections(broker, load, results):
+    count = load["connections"]
+    before = broker.rss_bytes()
+    process = subprocess.Popen(
+        [CLIENT, "connections", str(broker.address[1]), str(count)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if not process.stdout.readline():
+        sys.exit("the connections were not all served")
+    grown = broker.rss_bytes() - before
+    process.communicate()
+    results["an idle connection, KiB"] = grown / count / KIB
+
+
+def measure_partitions(make, workdir, load, results):
+    """The restart of a broker that holds many partitions."""
+    broker = make(workdir)
+    broker.start()
+    for i in range(load["partitions"] // 100):
+        make_topic(broker, f"of-100-{i}", 100)
+    broker.stop()
+    measured = client("start", broker.port, *broker.command())
+    results["restart with 10,000 partitions, ms"] = measured["first_answer_ms"]
+    broker.start()
+    settle()
+    results["10,000 partitions, RSS MiB"] = broker.rss_bytes() / MIB
+    broker.stop()
+
+
+def measure(make, disk, load, results, partitions):
+    """Everything once, each part in a directory of its own."""
+
+    def folder(part):
+        path = Path(disk) / part
+        shutil.rmtree(path, ignore_errors=True)
+        return path
+
+    measure_start(make, folder("start"), results)
+    broker = make(folder("load")).start()
+    settle()
+    results["RSS idle, MiB"] = broker.rss_bytes() / MIB
+    warm_up(broker, load)
+    measure_latency(broker, load, results)
+    measure_throughput(broker, load, results)
+    results["RSS after the load, MiB"] = broker.rss_bytes() / MIB
+    broker.restart()
+    settle()
+    measure_connections(broker, load, results)
+    broker.stop()
+    folder("load")
+    if partitions:
+        measure_partitions(make, folder("partitions"), load, results)
+
+
+# -- the table -----------------------------------------------------------------------
+
+# Rows in the order of the issue: what is measured, and what is aimed at, Gregor's
+# own figure first, then Gregor's over Kafka's.
+ROWS = [
+    ("start to first answer, ms", "< 10, < 0.01 ×"),
+    ("RSS idle, MiB", "< 6"),
+    ("RSS after the load, MiB", "< 40"),
+    *[
+        row
+        for size in SIZES
+        for acks in ACKS
+        for row in (
+            (f"{size} B in, acks {acks}, MB/s", "> 1.5 ×"),
+            (f"{size} B in, acks {acks}, CPU s/GB", "< 0.167 ×"),
+        )
+    ],
+    *[
+        row
+        for size in SIZES
+        for row in (
+            (f"{size} B out, MB/s", "> 1.3 ×"),
+            (f"{size} B out, CPU s/GB", "< 0.25 ×"),
+        )
+    ],
+    ("produce to consume, p50 µs", "< 200, < 0.25 ×"),
+    ("produce to consume, p99 µs", "< 1000, < 0.25 ×"),
+    ("an idle connection, KiB", "< 12"),
+    ("restart with 10,000 partitions, ms", "< 1000"),
+    ("10,000 partitions, RSS MiB", "< 100"),
+]
+
+
+def figure(value):
+    if value is None:
+        return ""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def table(names, medians):
+    lines = ["| measure | " + " | ".join(names) + " | ratio | goal |"]
+    lines.append("| --- |" + " ---: |" * (len(names) + 1) + " --- |")
+    for row, goal in ROWS:
+        values = [medians[name].get(row) for name in names]
+        if values[0] is None:
+            continue
+        ratio = ""
+        if len(values) == 2 and values[1]:
+            ratio = f"{figure(values[0] / values[1])} ×"
+        cells = [figure(value) for value in values]
+        lines.append(f"| {row} | " + " | ".join([*cells, ratio, goal]) + " |")
+    return "\n".join(lines)
+
+
+def machine():
+    """One line that tells what the figures were measured on."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"{model}, {cores} cores, {memory:.0f} GiB, Linux {platform.release()};"
+        f" client and broker share the cores"
+    )
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run.sh")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N")
+    parser.add_argument("--quick", action="store_true", help="once, with little load")
+    parser.add_argument("--gregor-only", action="store_true")
+    parser.add_argument(
+        "--kafka-partitions",
+        action="store_true",
+        help="10,000 partitions of Apache Kafka too, which takes minutes",
+    )
+    parser.add_argument(
+        "--disk", default=None, help="folder for the data; by default /var/tmp"
+    )
+    parser.add_argument("--json", type=Path, help="every single figure, to a file")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    load = QUICK if options.quick else FULL
+    repeat = 1 if options.quick else options.repeat
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
+
+    brokers = {"Gregor": make_gregor}
+    why_not = None if options.gregor_only else kafka.available()
+    if why_not:
+        print(f"Gregor alone: {why_not}\n")
+    elif not options.gregor_only:
+        brokers["Apache Kafka 4.3.0"] = make_kafka
+
+    runs = {name: [] for name in brokers}
+    with tempfile.TemporaryDirectory(
+        prefix="gregor-bench-", dir=options.disk or "/var/tmp"
+    ) as disk:
+        for number in range(repeat):
+            for name, make in brokers.items():
+                print(f"run {number + 1} of {repeat}: {name}", file=sys.stderr)
+                results = {}
+                partitions = number == 0 and (
+                    make is make_gregor or options.kafka_partitions
+                )
+                measure(make, disk, load, results, partitions)
+                runs[name].append(results)
+    medians = {
+        name: {
+            row: statistics.median(run[row] for run in done if row in run)
+            for row, _ in ROWS
+            if any(row in run for run in done)
+        }
+        for name, done in runs.items()
+    }
+    if options.json:
+        options.json.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n")
+    print(f"{machine()}\nMedians of {repeat} runs.\n")
+    print(table(list(brokers), medians))
+
+
+if __name__ == "__main__":
+    main()
