@@ -32,7 +32,7 @@ int partition_check_leader(const struct partition *p, int32_t leader_epoch, stru
 {
     if (p->gone)
         return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "the partition was deleted");
-    if (leader_epoch >= 0 && leader_epoch < p->leader_epoch)
+    if (leader_epoch != -1 && leader_epoch < p->leader_epoch)
         return err_set(err, ERR_FENCED_LEADER_EPOCH, "leader epoch %d is older than %d",
                        leader_epoch, p->leader_epoch);
     if (leader_epoch > p->leader_epoch)

@@ -12,8 +12,8 @@ typedef struct offset_for_leader_epoch_response_offset_for_leader_topic_result
 typedef struct offset_for_leader_epoch_response_epoch_end_offset partition_result;
 
 /* Kafka notes a new leader epoch in the log when leadership begins, Gregor with
- * the epoch's first record: what leads and has written nothing yet is put in
- * here, as an epoch that begins at the log's end. */
+ * the epoch's first record. So an epoch that leads and has written nothing yet is
+ * thought in here: it begins at the log's end. */
 static void find_end(const struct partition *p, int32_t leader_epoch,
                      partition_result *result)
 {
@@ -21,12 +21,12 @@ static void find_end(const struct partition *p, int32_t leader_epoch,
     const struct leader_epoch_cache *epochs = partition_log_leader_epochs(log);
     int64_t end = partition_log_end_offset(log);
     struct leader_epoch_entry latest;
-    bool known = leader_epoch_cache_latest(epochs, &latest);
-    if (leader_epoch == p->leader_epoch) {
+    bool any = leader_epoch_cache_latest(epochs, &latest);
+    bool before = leader_epoch >= 0 && leader_epoch < p->leader_epoch;
+    if (leader_epoch == p->leader_epoch || (before && !any)) {
         result->leader_epoch = leader_epoch;
         result->end_offset = end;
-    } else if (known && leader_epoch > latest.leader_epoch &&
-               leader_epoch < p->leader_epoch) {
+    } else if (before && leader_epoch > latest.leader_epoch) {
         result->leader_epoch = latest.leader_epoch;
         result->end_offset = end;
     } else {
