@@ -274,6 +274,9 @@ static int find_from(struct segment *s, int64_t start, int64_t offset,
         };
         return 1;
     }
+    if (rc == 0 && w.position != s->size)
+        return err_set(err, ERR_CORRUPT_MESSAGE, "no batch begins at %lld",
+                       (long long)w.position);
     return rc;
 }
 
