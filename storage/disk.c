@@ -234,7 +234,7 @@ static int system_list(struct disk *d, const char *path,
 
 static int system_lock(struct disk *d, const char *path, int *fd, struct err *err)
 {
-    int got;
+    int got = -1;
     int rc = system_open(d, path, DISK_WRITE | DISK_CREATE, &got, err);
     if (rc != 0)
         return rc;

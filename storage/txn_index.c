@@ -63,7 +63,7 @@ static int walk(struct txn_index *x, int fd,
             return (int)got;
         int64_t whole = got / TXN_INDEX_ENTRY;
         for (int64_t i = 0; i < whole; i++) {
-            struct aborted_txn txn;
+            struct aborted_txn txn = {0};
             int rc = decode(x, chunk + i * TXN_INDEX_ENTRY, &txn, err);
             if (rc == 0)
                 rc = each(context, count + i, &txn, err);
