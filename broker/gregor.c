@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#include "broker/address.h"
 #include "broker/server.h"
 #include "broker/start_options.h"
 #include "broker/uv_executor.h"
@@ -103,10 +102,6 @@ static int open_server(struct gregor *g, struct err *err)
                 .trace = &g->trace},
         .config = o->config,
         .data_dir = o->data_dir,
-        .listen_host = o->has_listen ? o->listen.host : NULL,
-        .listen_port = o->listen.port,
-        .advertise_host = o->has_advertise ? o->advertise.host : NULL,
-        .advertise_port = o->advertise.port,
         .topics = &o->topics,
         .on_ready = on_ready,
         .on_stopped = on_stopped,

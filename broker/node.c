@@ -100,22 +100,15 @@ static void start_handles(struct node *node)
 
 /* Opening */
 
-static int bind_listeners(struct node *node, const struct node_options *o, struct err *err)
+static int bind_listeners(struct node *node, struct err *err)
 {
     struct listener **end = &node->listeners;
     for (size_t i = 0; i < node->config->listeners.count; i++) {
         const struct endpoint *e = &node->config->listeners.items[i];
         const struct endpoint *told = endpoints_find(&node->config->advertised, e->name);
-        bool given = i == 0 && o->listen_host != NULL;
-        const char *advertised = told == NULL || given ? NULL : told->host;
-        int advertised_port = told == NULL || given ? 0 : told->port;
-        if (i == 0 && o->advertise_host != NULL) {
-            advertised = o->advertise_host;
-            advertised_port = o->advertise_port;
-        }
-        int rc = listener_bind(node, e->name, given ? o->listen_host : e->host,
-                               given ? o->listen_port : e->port, advertised,
-                               advertised_port, end, err);
+        int rc = listener_bind(node, e->name, e->host, e->port,
+                               told == NULL ? NULL : told->host,
+                               told == NULL ? 0 : told->port, end, err);
         if (rc != 0)
             return rc;
         end = &(*end)->next;
@@ -137,7 +130,7 @@ int node_open(const struct node_options *o, struct node *node, struct err *err)
         return rc;
     node->id = node->dir.node_id;
     node_connections_init(node);
-    return bind_listeners(node, o, err);
+    return bind_listeners(node, err);
 }
 
 int node_load(struct node *node, struct controller *controller,
@@ -146,6 +139,10 @@ int node_load(struct node *node, struct controller *controller,
     node->controller = controller;
     node->image = image;
     const struct broker_config *config = node->config;
+    struct topic_config *defaults;
+    int rc = topic_config_create(config, NULL, 0, &defaults, err);
+    if (rc != 0)
+        return rc;
     struct log_manager_options logs = {
         .dir = &node->dir,
         .disk = node->env.disk,
@@ -155,11 +152,12 @@ int node_load(struct node *node, struct controller *controller,
         .executor = node->env.executor,
         .recovery_threads = config->num_recovery_threads_per_data_dir,
         .checkpoint_interval_ms = config->log_flush_offset_checkpoint_interval_ms,
-        .file_delete_delay_ms = config->log_segment_delete_delay_ms,
+        .file_delete_delay_ms = defaults->file_delete_delay_ms,
         .producer_id_expiration_ms = config->producer_id_expiration_ms,
         .producer_expiry_interval_ms = config->producer_id_expiration_check_interval_ms,
     };
-    int rc = log_manager_open(&logs, &node->logs, err);
+    topic_config_release(defaults);
+    rc = log_manager_open(&logs, &node->logs, err);
     if (rc != 0)
         return rc;
     struct replica_manager_options replicas = {

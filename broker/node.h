@@ -39,11 +39,6 @@ struct node_options {
     struct node_environment env;
     struct broker_config *config; /* borrowed; dynamic overrides are set on it */
     const char *data_dir;
-    /* Replace the settings' first listener when they are not NULL. */
-    const char *listen_host;
-    int listen_port;
-    const char *advertise_host;
-    int advertise_port;
 };
 
 struct node {

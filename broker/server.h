@@ -19,10 +19,6 @@ struct server_options {
     struct node_environment env; /* copied; what it points at is borrowed */
     struct broker_config *config;
     const char *data_dir;
-    const char *listen_host; /* NULL: the settings' listeners */
-    int listen_port;
-    const char *advertise_host; /* NULL: as bound */
-    int advertise_port;
     const struct create_topics_request *topics; /* --topic; borrowed until ready */
 
     /* The server is ready, or could not start: then server_stop() is still due. */

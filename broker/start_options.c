@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "broker/address.h"
 #include "broker/topic_spec.h"
 
 #define CONFIG_FILE_LIMIT ((size_t)1 << 20)
-#define DEFAULT_DATA_DIR "./gregor-data"
-#define DEFAULT_LISTEN "127.0.0.1:9092"
 
 /* ---- diagnostics --------------------------------------------------------- */
 
@@ -48,21 +47,63 @@ static int read_profile(const char *name, enum profile *out, struct err *err)
     return 0;
 }
 
-static int read_overrides(const struct gregor_options *o, struct arena *arena,
-                          struct setting_override **out, struct err *err)
+/* Options that stand for a setting. */
+#define OWN_OVERRIDES 3
+
+struct overrides {
+    struct setting_override *items;
+    size_t count;
+};
+
+static void override(struct overrides *o, const char *name, struct str value)
 {
-    *out = arena_array(arena, o->setting_count, sizeof(**out));
-    if (*out == NULL)
+    o->items[o->count++] = (struct setting_override){str_of(name), value};
+}
+
+/* "PLAINTEXT://HOST:PORT". A wildcard is written as no host at all: clients are
+ * then told this machine's name, where Kafka would refuse 0.0.0.0. */
+static int override_address(struct overrides *o, const char *name, const char *option,
+                            const char *text, struct arena *arena, struct err *err)
+{
+    struct address address;
+    char plain[300];
+    if (text == NULL)
+        return 0;
+    int rc = address_parse(text, option, &address, err);
+    if (rc != 0)
+        return rc;
+    if (strcmp(address.host, "0.0.0.0") == 0 || strcmp(address.host, "::") == 0)
+        address.host[0] = '\0';
+    address_text(address.host, address.port, plain, sizeof(plain));
+    struct str value = arena_printf(arena, "PLAINTEXT://%s", plain);
+    if (value.data == NULL)
+        return err_nomem(err);
+    override(o, name, value);
+    return 0;
+}
+
+static int read_overrides(const struct gregor_options *o, struct arena *arena,
+                          struct overrides *out, struct err *err)
+{
+    out->items = arena_array(arena, o->setting_count + OWN_OVERRIDES, sizeof(*out->items));
+    out->count = 0;
+    if (out->items == NULL)
         return err_nomem(err);
     for (size_t i = 0; i < o->setting_count; i++) {
         const char *equals = strchr(o->settings[i], '=');
         if (equals == NULL || equals == o->settings[i])
             return err_set(err, ERR_INVALID, "--set wants key=value, not '%s'",
                            o->settings[i]);
-        (*out)[i].name = (struct str){o->settings[i], (int32_t)(equals - o->settings[i])};
-        (*out)[i].value = str_of(equals + 1);
+        struct str name = {o->settings[i], (int32_t)(equals - o->settings[i])};
+        out->items[out->count++] = (struct setting_override){name, str_of(equals + 1)};
     }
-    return 0;
+    if (o->data_dir != NULL)
+        override(out, "log.dirs", str_of(o->data_dir));
+    int rc = override_address(out, "listeners", "--listen", o->listen, arena, err);
+    if (rc == 0)
+        rc = override_address(out, "advertised.listeners", "--advertise", o->advertise,
+                              arena, err);
+    return rc;
 }
 
 static int read_config_file(const char *path, struct buf *out, struct err *err)
@@ -78,7 +119,7 @@ static int read_settings(const struct gregor_options *o, struct start_options *o
                          struct err *err)
 {
     struct broker_config_input input = {.file_name = o->config_file};
-    struct setting_override *overrides = NULL;
+    struct overrides overrides = {0};
     struct buf file = BUF_INIT;
     int rc = read_profile(o->profile, &input.profile, err);
     if (rc == 0)
@@ -87,8 +128,8 @@ static int read_settings(const struct gregor_options *o, struct start_options *o
         rc = read_config_file(o->config_file, &file, err);
     if (rc == 0) {
         input.file = (struct str){(const char *)file.data, (int32_t)file.len};
-        input.command_line = overrides;
-        input.command_line_count = o->setting_count;
+        input.command_line = overrides.items;
+        input.command_line_count = overrides.count;
         rc = broker_config_create(&input, &out->config, err);
     }
     if (rc == 0)
@@ -97,33 +138,7 @@ static int read_settings(const struct gregor_options *o, struct start_options *o
     return rc;
 }
 
-static bool is_set(const struct broker_config *config, const char *name)
-{
-    struct str value;
-    enum setting_source source;
-    return broker_config_get(config, str_of(name), &value, &source) &&
-           source != SETTING_SOURCE_DEFAULT && source != SETTING_SOURCE_PROFILE;
-}
-
-/* ---- addresses and the directory ----------------------------------------- */
-
-static int read_addresses(const struct gregor_options *o, struct start_options *out,
-                          struct err *err)
-{
-    const char *listen = o->listen;
-    if (listen == NULL && !is_set(out->config, "listeners"))
-        listen = DEFAULT_LISTEN;
-    out->has_listen = listen != NULL;
-    out->has_advertise = o->advertise != NULL;
-    int rc = 0;
-    if (out->has_listen)
-        rc = address_parse(listen, "--listen", &out->listen, err);
-    if (rc == 0 && out->has_advertise)
-        rc = address_parse(o->advertise, "--advertise", &out->advertise, err);
-    if (rc == 0 && out->has_advertise && out->advertise.host[0] == '\0')
-        rc = err_set(err, ERR_INVALID, "--advertise wants a host that clients can reach");
-    return rc;
-}
+/* ---- the directory ------------------------------------------------------- */
 
 static int choose_dir(const struct gregor_options *o, struct start_options *out,
                       struct err *err)
@@ -131,17 +146,11 @@ static int choose_dir(const struct gregor_options *o, struct start_options *out,
     if (o->ephemeral && o->data_dir != NULL)
         return err_set(err, ERR_INVALID, "--data and --ephemeral exclude each other");
     out->ephemeral = o->ephemeral;
-    const char *dir = o->data_dir;
-    if (dir == NULL &&
-        (is_set(out->config, "log.dirs") || is_set(out->config, "log.dir"))) {
-        if (out->config->log_dirs.count > 1)
-            return err_set(err, ERR_INVALID,
-                           "log.dirs names %zu directories; one is served",
-                           out->config->log_dirs.count);
-        dir = out->config->log_dirs.items[0];
-    }
-    if (dir == NULL)
-        dir = DEFAULT_DATA_DIR;
+    const struct name_list *dirs = &out->config->log_dirs;
+    if (dirs->count > 1 && !o->ephemeral)
+        return err_set(err, ERR_INVALID, "log.dirs names %zu directories; one is served",
+                       dirs->count);
+    const char *dir = dirs->items[0];
     if (dir[0] == '\0')
         return err_set(err, ERR_INVALID, "--data wants a directory");
     out->data_dir = strdup(dir);
@@ -157,8 +166,6 @@ int start_options_read(const struct gregor_options *options, struct start_option
                                          "use GREGOR_OPTIONS_INIT of this version",
                        options->size, sizeof(*options));
     int rc = read_settings(options, out, err);
-    if (rc == 0)
-        rc = read_addresses(options, out, err);
     if (rc == 0)
         rc = choose_dir(options, out, err);
     if (rc == 0)

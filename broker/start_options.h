@@ -8,7 +8,6 @@
 #ifndef GREGOR_BROKER_START_OPTIONS_H
 #define GREGOR_BROKER_START_OPTIONS_H
 
-#include "broker/address.h"
 #include "broker/gregor.h"
 #include "config/broker_config.h"
 #include "protocol/base/trace.h"
@@ -20,10 +19,6 @@ struct start_options {
     char *data_dir;               /* owned; absolute after prepare_dir */
     bool ephemeral;
     bool ephemeral_made; /* the folder is there: remove it in the end */
-    bool has_listen;
-    struct address listen;
-    bool has_advertise;
-    struct address advertise;
     struct create_topics_request topics; /* in the arena */
     struct arena arena;
 };
