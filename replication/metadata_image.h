@@ -19,17 +19,10 @@
 #include "config/setting.h"
 #include "protocol/base/hash.h"
 #include "protocol/base/uuid.h"
-#include "protocol/message.h"
+#include "storage/metadata_record.h"
 
 struct metadata_image;
 struct metadata_delta;
-
-/* A record of the metadata log: `message` is the generated struct of `type`. */
-struct metadata_record {
-    const struct message_type *type;
-    int16_t version;
-    const void *message;
-};
 
 #define NO_LEADER (-1)
 #define NO_LEADER_CHANGE (-2) /* in a PartitionChangeRecord */
