@@ -2,7 +2,7 @@
 # Runs the tests: tools/test.sh [SUITE...], all of them by default.
 #
 #   unit         Check programs and golden vectors, under ASan and UBSan
-#   threads      the same programs where threads meet, under TSan
+#   threads      the same programs, and restarts of the binary, under TSan
 #   integration  the binary under ASan and UBSan, spoken to byte by byte
 #   kcat         kcat
 #   confluent    confluent-kafka
@@ -12,7 +12,7 @@
 #   bench        a short run of each benchmark: that it runs, not how fast
 #   fuzz         each fuzz target for some seconds, from its corpus
 #   format       clang-format
-#   lint         cppcheck and clang-tidy
+#   lint         clang-tidy
 #   structure    who includes whom, and no mutable state at file scope
 #
 # Installs the Debian packages and Python modules that the suites need. A suite
