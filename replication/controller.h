@@ -84,13 +84,13 @@ struct controller_request {
     /* rc is 0 whenever a response was filled. `err` is borrowed. */
     void (*done)(struct controller_request *request, int rc, const struct err *err);
     struct arena *arena;
+    int32_t node_id; /* the broker that was asked: it alone may be named in configs */
 
     /* The controller's. */
     struct controller_request *next;
     const struct controller_operation *operation;
     const void *input;
     void *output;
-    int32_t number;
 };
 
 /* A broker to be registered. Borrowed until the callback. */
@@ -125,7 +125,8 @@ void controller_start(struct controller *c, struct controller_request *r,
                       const struct controller_start *start);
 
 /* Waits for the request under way; those behind it, and all that come later, are
- * refused with ERR_CANCELED or, in responses, UNKNOWN_SERVER_ERROR. */
+ * refused with ERR_CANCELED or, in responses, UNKNOWN_SERVER_ERROR. The log may be
+ * closed after the callback. */
 void controller_stop(struct controller *c, struct controller_request *r);
 
 /* Registers brokers while running. */
