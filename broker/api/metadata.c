@@ -46,8 +46,8 @@ static bool asks_for_all(const struct request *r, const struct metadata_request 
     return m->topics_count < 0 || (m->topics_count == 0 && r->version == 0);
 }
 
-/* Versions 10 and 11 have room for ids, but Kafka does not serve them there. And
- * a topic without name and id is none. */
+/* Versions 10 and 11 have room for ids, but Kafka does not serve them there. A
+ * topic without name and id is none; Kafka stumbles over it, UNKNOWN_SERVER_ERROR. */
 static bool is_valid(const struct request *r, const struct metadata_request *m,
                      bool by_id)
 {
@@ -379,7 +379,8 @@ static bool create_missing(struct request *r, const struct wanted_list *wanted)
     if (count == 0)
         return false;
     c->request = r;
-    c->base = (struct controller_request){.done = on_created, .arena = &r->arena};
+    c->base = (struct controller_request){
+        .done = on_created, .arena = &r->arena, .node_id = r->node->id};
     c->topics = (struct controller_auto_create){names, count};
     c->response = CREATE_TOPICS_RESPONSE_INIT;
     r->state = c;

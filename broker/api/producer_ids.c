@@ -39,7 +39,8 @@ static void ask_for_block(struct producer_ids *ids)
 {
     ids->asking = true;
     ids->block = (struct producer_id_block){.broker_id = ids->node->id};
-    ids->request = (struct controller_request){.done = on_block, .arena = &ids->arena};
+    ids->request = (struct controller_request){
+        .done = on_block, .arena = &ids->arena, .node_id = ids->node->id};
     controller_allocate_producer_ids(ids->node->controller, &ids->request, &ids->block);
 }
 
