@@ -13,7 +13,7 @@
 #   fuzz         each fuzz target for some seconds, from its corpus
 #   format       clang-format
 #   lint         clang-tidy
-#   structure    who includes whom, and no mutable state at file scope
+#   structure    no mutable state at file scope
 #
 # Installs the Debian packages and Python modules that the suites need. A suite
 # that cannot run here prints SKIP and is counted as skipped; with CI=true that

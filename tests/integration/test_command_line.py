@@ -328,10 +328,23 @@ def test_ephemeral_data_is_gone_after_the_end(gregor):
         broker = gregor(options=["--ephemeral"], topics=["t"])
         data = broker.ready["data"]
         assert os.stat(data).st_mode & 0o077 == 0, "private"
-        if sig == signal.SIGHUP:
-            broker.expected_exit = broker.expected_exit  # a terminal that closes
         broker.stop(sig)
         assert not os.path.exists(data)
+
+
+def test_ephemeral_data_is_gone_after_a_start_that_failed(tmp_path, gregor):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [BINARY, "--ephemeral", "--listen", listen],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert os.listdir(tmp_path) == []
 
 
 def test_exit_with_parent_ends_when_the_parent_is_killed(tmp_path, gregor):

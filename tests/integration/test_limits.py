@@ -109,3 +109,17 @@ def test_pipelining_without_reading_is_held_up(gregor):
         assert grown < 32 << 20, f"{grown >> 20} MiB"
     with Connection(broker.address) as other:
         assert serves(other)
+
+
+def test_readers_that_leave_amid_an_answer_harm_nobody(gregor):
+    broker = gregor(topics=["t"])
+    with Connection(broker.address) as writer:
+        for _ in range(8):
+            batch = wire.batch([b"v" * 1000] * 1000)
+            assert wire.produce(writer, "t", 0, batch)[0] == wire.NONE
+        for _ in range(30):
+            leaving = Connection(broker.address, receive_buffer=4096)
+            leaving.send(wire.FETCH, 4, wire.fetch_body("t", 0, 0, max_bytes=8 << 20))
+            leaving.receive_bytes(100)  # the answer is on its way
+            leaving.close()
+            assert serves(writer)

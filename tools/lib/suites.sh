@@ -142,7 +142,6 @@ suite_lint() {
 
 suite_structure() {
     needs build check || return 0
-    outcome "includes follow the layers" tools/check_includes
     build_release || return
     outcome "no mutable state at file scope" tools/check_state build
 }
