@@ -6,13 +6,16 @@ broker's but the schema's parser. What a dictionary leaves out has its default:
     messages.ask(connection, "ListOffsets", 7, {"ReplicaId": -1, "Topics": […]})
 """
 
+import csv
 import functools
 import struct
 import sys
+import types
 import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SCHEMAS = ROOT / "protocol" / "schemas"
 sys.path.append(str(ROOT / "tools" / "codegen"))
 
 import schema  # noqa: E402
@@ -30,9 +33,27 @@ FORMATS = {
 NO_ID = uuid.UUID(int=0)
 
 
+def read_errors():
+    with open(SCHEMAS / "errors.tsv", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    return types.SimpleNamespace(**{row["name"]: int(row["code"]) for row in rows})
+
+
+def read_versions():
+    """{name of an API: the versions that Apache Kafka 4.3.0 offers}"""
+    with open(SCHEMAS / "api-versions.tsv", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    return {r["name"]: range(int(r["min"]), int(r["max"]) + 1) for r in rows}
+
+
+# errors.NONE, errors.UNKNOWN_TOPIC_ID, …
+errors = read_errors()
+versions = read_versions()
+
+
 @functools.cache
 def known():
-    messages = schema.parse_file(ROOT / "protocol" / "schemas" / "api.schema")
+    messages = schema.parse_file(SCHEMAS / "api.schema")
     return {m.name: m for m in messages}
 
 
