@@ -89,6 +89,12 @@ void controller_remove_publisher(struct controller *c, struct metadata_publisher
         *at = p->next;
 }
 
+int64_t controller_metadata_offset(const struct controller *c)
+{
+    struct metadata_writer *writer = c->options.writer;
+    return writer->next_offset(writer) - 1;
+}
+
 void controller_submit(struct controller *c, struct controller_request *r,
                        const struct controller_operation *operation, const void *input,
                        void *output)

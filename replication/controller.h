@@ -80,6 +80,9 @@ void controller_destroy(struct controller *c);
 void controller_add_publisher(struct controller *c, struct metadata_publisher *p);
 void controller_remove_publisher(struct controller *c, struct metadata_publisher *p);
 
+/* The offset of the newest metadata record; -1 before the first. */
+int64_t controller_metadata_offset(const struct controller *c);
+
 struct controller_request {
     /* rc is 0 whenever a response was filled. `err` is borrowed. */
     void (*done)(struct controller_request *request, int rc, const struct err *err);

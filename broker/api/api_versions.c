@@ -87,6 +87,8 @@ static bool list_finalized(struct request *r, struct api_versions_response *resp
     int32_t count;
     const struct metadata_feature *features =
         metadata_image_features(r->node->image, &count);
+    response->finalized_features_epoch =
+        controller_metadata_offset(r->node->controller);
     response->finalized_features =
         arena_array(&r->arena, (size_t)count, sizeof(finalized_feature));
     if (response->finalized_features == NULL)
