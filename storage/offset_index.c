@@ -21,8 +21,9 @@ static bool in_order(const uint8_t *a, const uint8_t *b)
            (int32_t)load_be32(b + 4) > (int32_t)load_be32(a + 4);
 }
 
-/* The batch at position 0 never gets an entry: there is nothing to skip. */
-static bool first_makes_sense(const uint8_t *entry)
+/* Garbage must not lead outside the file. The batch at position 0 never gets an
+ * entry: there is nothing to skip. */
+static bool makes_sense(const uint8_t *entry)
 {
     return (int32_t)load_be32(entry) >= 0 && (int32_t)load_be32(entry + 4) > 0;
 }
@@ -54,7 +55,7 @@ static int read_last(struct offset_index *x, struct err *err)
     if (count == 0)
         return 0;
     int rc = index_file_read(&x->file, count - 1, 1, entry, err);
-    if (rc == 0)
+    if (rc == 0 && makes_sense(entry))
         x->last = parse(x, entry);
     return rc;
 }
@@ -63,20 +64,22 @@ static int read_last(struct offset_index *x, struct err *err)
  * preallocated one ends in zeros. */
 static int ends_look_right(struct offset_index *x, bool *right, struct err *err)
 {
-    uint8_t entries[2 * OFFSET_INDEX_ENTRY];
+    uint8_t first[OFFSET_INDEX_ENTRY];
+    uint8_t last[2 * OFFSET_INDEX_ENTRY];
     int64_t count = index_file_count(&x->file);
     *right = true;
     if (count == 0)
         return 0;
-    int rc = index_file_read(&x->file, 0, 1, entries, err);
+    int rc = index_file_read(&x->file, 0, 1, first, err);
     if (rc != 0)
         return rc;
-    *right = first_makes_sense(entries);
+    *right = makes_sense(first);
     if (!*right || count == 1)
         return 0;
-    rc = index_file_read(&x->file, count - 2, 2, entries, err);
+    rc = index_file_read(&x->file, count - 2, 2, last, err);
     if (rc == 0)
-        *right = in_order(entries, entries + OFFSET_INDEX_ENTRY);
+        *right = in_order(last, last + OFFSET_INDEX_ENTRY) &&
+                 in_order(first, last + OFFSET_INDEX_ENTRY);
     return rc;
 }
 
@@ -89,7 +92,7 @@ static int drop_what_is_not_in_order(struct offset_index *x, struct err *err)
         rc = index_file_read(&x->file, 0, 1, first, err);
     if (rc != 0)
         return rc;
-    if (count > 0 && !first_makes_sense(first))
+    if (count > 0 && !makes_sense(first))
         count = 0;
     return index_file_truncate(&x->file, count, err);
 }
@@ -127,9 +130,9 @@ int offset_index_lookup(struct offset_index *x, int64_t offset,
                            entry, err);
     if (rc != 0)
         return rc;
-    if (found < 0)
-        *out = (struct offset_position){.offset = x->file.base_offset};
-    else
+    *out = (struct offset_position){.offset = x->file.base_offset};
+    /* Only the ends were looked at when the file was opened. */
+    if (found >= 0 && makes_sense(entry))
         *out = parse(x, entry);
     return 0;
 }

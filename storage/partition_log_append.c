@@ -141,13 +141,16 @@ int log_read_end_txn(const uint8_t *data, const struct record_batch *batch,
     if (rc != 0)
         return rc;
     rc = record_iter_next(&it, &record, err);
-    /* A marker whose record was compacted away ends nothing any more. */
-    if (rc == 1 && (record.key.len < 4 || record.value.len < 6))
-        rc = err_set(err, ERR_INVALID_RECORD, "a control record is too short");
-    if (rc == 1) {
-        out->type = (enum control_record_type)(int16_t)load_be16(record.key.data + 2);
+    int type = rc == 1 ? record_control_type(&record) : -1;
+    /* A batch whose record was compacted away ends nothing any more; nor do the
+     * types that later versions may bring. */
+    if (type != CONTROL_ABORT && type != CONTROL_COMMIT) {
+        rc = rc < 0 ? rc : 0;
+    } else if (record.value.len < 6) {
+        rc = err_set(err, ERR_INVALID_RECORD, "an end-transaction marker is too short");
+    } else {
+        out->type = (enum control_record_type)type;
         out->coordinator_epoch = (int32_t)load_be32(record.value.data + 2);
-        rc = out->type == CONTROL_ABORT || out->type == CONTROL_COMMIT;
     }
     record_iter_close(&it);
     return rc;
@@ -178,6 +181,7 @@ static void note_append(struct partition_log *log, const struct record_batch *ba
     };
     log->size_bytes += batch->size;
     log->log_end_offset = batch->last_offset + 1;
+    log->sealed = false;
     if (log->unsynced_since_ms < 0)
         log->unsynced_since_ms = clock_mono_ms(log->clock);
 }

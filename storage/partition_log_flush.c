@@ -213,7 +213,7 @@ int partition_log_seal(struct partition_log *log, struct err *err)
     struct log_flush *flush = NULL;
     struct segment *s = log_active(log);
     int rc = log_check_online(log, err);
-    if (rc != 0)
+    if (rc != 0 || (log->sealed && nothing_to_sync(log)))
         return rc;
     rc = segment_write_out(s, true, err);
     if (rc == 0)
@@ -231,5 +231,6 @@ int partition_log_seal(struct partition_log *log, struct err *err)
     if (rc == 0)
         rc = leader_epoch_cache_sync(log->epochs, err);
     partition_log_flush_end(log, flush, rc, err);
+    log->sealed = rc == 0;
     return rc;
 }

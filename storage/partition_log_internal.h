@@ -43,6 +43,8 @@ struct partition_log {
     bool dir_changed;          /* names or epochs changed since the folder was synced */
     bool dir_made;             /* and the folder itself came */
 
+    bool sealed; /* nothing was appended or cut since the last seal */
+
     struct buf deleted; /* of struct deleted_segment */
     struct err offline; /* code 0: online */
 };

@@ -31,21 +31,19 @@ static int max_timestamp_of(struct partition_log *log, int at,
     return rc;
 }
 
-/* All of the segment's bytes from the batch that `offset` leads to. */
+/* All of the segment's bytes from the batch on that holds `offset`. */
 static int slice_from(struct partition_log *log, struct segment *s, int64_t offset,
                       struct log_slice *out, struct err *err)
 {
-    struct offset_position near;
+    struct batch_place place;
     log_warm(log, s);
-    int rc = offset_index_lookup(&s->offsets, offset, &near, err);
-    if (rc == 0)
-        rc = segment_open_file(s, err);
-    if (rc != 0 || near.position >= s->size)
+    int rc = segment_find(s, offset, &place, err);
+    if (rc != 1)
         return rc;
     *out = (struct log_slice){
-        .file = log_file_acquire(s->file),
-        .position = near.position,
-        .size = (int32_t)(s->size - near.position),
+        .file = log_file_acquire(s->file), /* open: the search read it */
+        .position = place.position,
+        .size = (int32_t)(s->size - place.position),
     };
     return 0;
 }

@@ -371,6 +371,8 @@ int log_load_producers(struct partition_log *log, enum producers_known known,
         rc = replay(log, from, log->log_end_offset, err);
     if (rc == 0 && from < log->log_end_offset)
         rc = log_write_snapshot(log, log->log_end_offset, err);
+    else
+        log->sealed = rc == 0 && known == PRODUCERS_SEALED;
     folder_contents_free(&folder);
     return rc;
 }

@@ -69,6 +69,7 @@ static int truncate(struct partition_log *log, int64_t offset, struct err *err)
     if (rc != 0)
         return rc;
     log->newest.size = 0;
+    log->sealed = false;
     log->dir_changed = true;
     log->log_end_offset = offset;
     if (log->high_watermark > offset)

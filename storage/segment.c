@@ -287,7 +287,7 @@ int segment_find(struct segment *s, int64_t offset, struct batch_place *place,
     int rc = offset_index_lookup(&s->offsets, offset, &near, err);
     if (rc != 0)
         return rc;
-    if (near.position < 0 || near.position >= s->size)
+    if (near.position >= s->size)
         near.position = 0;
     rc = find_from(s, near.position, offset, place, err);
     /* An index that leads astray is no reason to fail: the log itself knows.
@@ -333,14 +333,14 @@ int segment_next_offset(struct segment *s, int64_t *next, struct err *err)
         if (first && batch.last_offset > s->offsets.last.offset)
             return err_set(err, ERR_CORRUPT, "%s/%020lld%s does not fit the log",
                            s->dir, (long long)s->base_offset, OFFSET_INDEX_SUFFIX);
-        if (batch.base_offset < *next)
+        if (batch.base_offset < *next || !segment_fits_offset(s, batch.last_offset))
             break;
         first = false;
         *next = batch.last_offset + 1;
     }
     if (rc < 0 && !batch_walk_is_corrupt(rc))
         return segment_context(s, err);
-    if (rc != 0 || w.position != s->size)
+    if (rc != 0 || first || w.position != s->size)
         return err_set(err, ERR_CORRUPT,
                        "%s/%020lld%s ends in something that is no batch, at %lld",
                        s->dir, (long long)s->base_offset, LOG_SUFFIX,
@@ -397,15 +397,17 @@ int segment_cut(struct segment *s, int64_t size, struct err *err)
 static int relearn_max_timestamp(struct segment *s, struct err *err)
 {
     uint8_t window[BATCH_WALK_HEADERS];
-    struct offset_position near;
+    struct batch_place near;
     struct batch_walk w;
     struct record_batch batch;
     int64_t position;
     s->max_timestamp = s->times.last;
     s->max_timestamp_known = true;
-    int rc = offset_index_lookup(&s->offsets, s->times.last.offset, &near, err);
-    if (rc == 0)
+    int rc = segment_find(s, s->times.last.offset, &near, err);
+    if (rc == 1)
         rc = start_walk(s, &w, near.position, window, sizeof(window), err);
+    else if (rc == 0)
+        return 0; /* empty */
     if (rc != 0)
         return rc;
     while ((rc = batch_walk_next(&w, &batch, &position, err)) == 1) {

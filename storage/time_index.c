@@ -29,6 +29,11 @@ static bool in_order(const uint8_t *a, const uint8_t *b)
            (int32_t)load_be32(b + 8) > (int32_t)load_be32(a + 8);
 }
 
+static bool makes_sense(const uint8_t *entry)
+{
+    return (int64_t)load_be64(entry) >= 0 && (int32_t)load_be32(entry + 8) >= 0;
+}
+
 static bool is_zero(const uint8_t *entry)
 {
     static const uint8_t zeros[TIME_INDEX_ENTRY];
@@ -62,7 +67,7 @@ static int read_last(struct time_index *x, struct err *err)
     if (count == 0)
         return 0;
     int rc = index_file_read(&x->file, count - 1, 1, entry, err);
-    if (rc == 0)
+    if (rc == 0 && makes_sense(entry))
         x->last = parse(x, entry);
     return rc;
 }
@@ -78,6 +83,8 @@ static int drop_what_is_not_in_order(struct time_index *x, struct err *err)
         return rc;
     /* One entry of zeros could be a record of 1970; with more behind it that
      * do not follow, the file was preallocated and never written. */
+    if (count > 0 && !makes_sense(first))
+        count = 0;
     if (count == 1 && is_zero(first))
         count = 0;
     return index_file_truncate(&x->file, count, err);
@@ -85,14 +92,22 @@ static int drop_what_is_not_in_order(struct time_index *x, struct err *err)
 
 static int ends_look_right(struct time_index *x, bool *right, struct err *err)
 {
-    uint8_t entries[2 * TIME_INDEX_ENTRY];
+    uint8_t first[TIME_INDEX_ENTRY];
+    uint8_t last[2 * TIME_INDEX_ENTRY];
     int64_t count = index_file_count(&x->file);
     *right = true;
-    if (count < 2)
+    if (count == 0)
         return 0;
-    int rc = index_file_read(&x->file, count - 2, 2, entries, err);
+    int rc = index_file_read(&x->file, 0, 1, first, err);
+    if (rc != 0)
+        return rc;
+    *right = makes_sense(first);
+    if (!*right || count == 1)
+        return 0;
+    rc = index_file_read(&x->file, count - 2, 2, last, err);
     if (rc == 0)
-        *right = in_order(entries, entries + TIME_INDEX_ENTRY);
+        *right = in_order(last, last + TIME_INDEX_ENTRY) &&
+                 in_order(first, last + TIME_INDEX_ENTRY);
     return rc;
 }
 
@@ -124,9 +139,8 @@ int time_index_lookup(struct time_index *x, int64_t timestamp,
             index_file_search(&x->file, timestamp_above, timestamp, &found, entry, err);
     if (rc != 0)
         return rc;
-    if (found < 0)
-        *out = (struct timestamp_offset){NO_TIMESTAMP, x->file.base_offset};
-    else
+    *out = (struct timestamp_offset){NO_TIMESTAMP, x->file.base_offset};
+    if (found >= 0 && makes_sense(entry))
         *out = parse(x, entry);
     return 0;
 }

@@ -98,7 +98,8 @@ static struct fake_file *new_file(struct fake_disk *d)
 static void copy_buf(struct buf *to, const struct buf *from)
 {
     to->len = 0;
-    buf_append(to, from->data, from->len);
+    if (from->len > 0)
+        buf_append(to, from->data, from->len);
     must(!to->failed);
 }
 
@@ -167,7 +168,8 @@ static int64_t fake_read(struct disk *disk, int fd, void *out, size_t len, int64
         return 0;
     if (len > content->len - (size_t)at)
         len = content->len - (size_t)at;
-    memcpy(out, content->data + at, len);
+    if (len > 0)
+        memcpy(out, content->data + at, len);
     return (int64_t)len;
 }
 
@@ -191,7 +193,8 @@ static int fake_write(struct disk *disk, int fd, const struct iovec *parts, int 
     struct buf all = BUF_INIT;
     int rc = 0;
     for (int i = 0; i < count; i++)
-        buf_append(&all, parts[i].iov_base, parts[i].iov_len);
+        if (parts[i].iov_len > 0)
+            buf_append(&all, parts[i].iov_base, parts[i].iov_len);
     must(!all.failed);
     if (fails(d, err)) {
         all.len /= 2;

@@ -607,6 +607,25 @@ START_TEST(clean_open_scans_nothing_and_goes_on)
 }
 END_TEST
 
+START_TEST(sealing_again_writes_nothing)
+{
+    setup();
+    log_fixture_must_append(&f, (struct fixture_batch){0});
+    log_fixture_seal_and_close(&f);
+    unsigned writes = f.disk.writes;
+    unsigned syncs = f.disk.syncs;
+    log_fixture_open(&f, true);
+    ck_assert_int_eq(partition_log_seal(f.log, &f.err), 0);
+    ck_assert_uint_eq(f.disk.writes, writes);
+    ck_assert_uint_eq(f.disk.syncs, syncs);
+    log_fixture_must_append(&f, (struct fixture_batch){0});
+    ck_assert_int_eq(partition_log_seal(f.log, &f.err), 0);
+    ck_assert_uint_gt(f.disk.syncs, syncs);
+    ck_assert(fake_disk_has(&f.disk, fixture_path(2, ".snapshot")));
+    teardown();
+}
+END_TEST
+
 GREGOR_TESTS("partition_log", new_log_is_empty_and_has_kafkas_files,
              append_gives_offsets_and_read_returns_the_bytes,
              read_finds_the_batch_of_every_offset, read_keeps_to_its_bounds,
@@ -624,4 +643,5 @@ GREGOR_TESTS("partition_log", new_log_is_empty_and_has_kafkas_files,
              flush_moves_the_recovery_point_and_is_due_by_count_and_time,
              flush_of_a_steady_log_is_one_sync,
              append_is_one_write_and_a_tail_read_reads_nothing,
-             idle_log_keeps_one_descriptor, clean_open_scans_nothing_and_goes_on)
+             idle_log_keeps_one_descriptor, clean_open_scans_nothing_and_goes_on,
+             sealing_again_writes_nothing)
