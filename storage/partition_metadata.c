@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "storage/replace_file.h"
+
 #define FILE_LIMIT 4096
 #define VERSION_LINE "version: 0\n"
 #define ID_LABEL "topic_id: "
@@ -56,8 +58,11 @@ int partition_metadata_read(struct disk *disk, const char *dir, struct uuid *top
     return rc;
 }
 
-int partition_metadata_write(struct disk *disk, const char *dir, struct uuid topic_id,
-                             struct err *err)
+typedef int (*file_writer)(struct disk *disk, const char *path, const void *data,
+                           size_t len, struct err *err);
+
+static int write_with(file_writer write, struct disk *disk, const char *dir,
+                      struct uuid topic_id, struct err *err)
 {
     struct buf path = BUF_INIT;
     char id[UUID_TEXT_SIZE];
@@ -67,8 +72,19 @@ int partition_metadata_write(struct disk *disk, const char *dir, struct uuid top
                        uuid_text(topic_id, id));
     int rc = metadata_path(&path, dir, err);
     if (rc == 0)
-        rc = disk_write_file_atomically(disk, (const char *)path.data, text,
-                                        (size_t)len, err);
+        rc = write(disk, (const char *)path.data, text, (size_t)len, err);
     buf_free(&path);
     return rc;
+}
+
+int partition_metadata_write(struct disk *disk, const char *dir, struct uuid topic_id,
+                             struct err *err)
+{
+    return write_with(disk_write_file_atomically, disk, dir, topic_id, err);
+}
+
+int partition_metadata_replace(struct disk *disk, const char *dir, struct uuid topic_id,
+                               struct err *err)
+{
+    return write_with(replace_file, disk, dir, topic_id, err);
 }

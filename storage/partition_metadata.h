@@ -18,4 +18,8 @@ int partition_metadata_read(struct disk *disk, const char *dir, struct uuid *top
 int partition_metadata_write(struct disk *disk, const char *dir, struct uuid topic_id,
                              struct err *err);
 
+/* Not waiting for the device: for a folder whose topic id is known without it. */
+int partition_metadata_replace(struct disk *disk, const char *dir, struct uuid topic_id,
+                               struct err *err);
+
 #endif

@@ -1,0 +1,49 @@
+/* storage/metadata_log_internal.h: what the metadata log's files share. */
+#ifndef GREGOR_STORAGE_METADATA_LOG_INTERNAL_H
+#define GREGOR_STORAGE_METADATA_LOG_INTERNAL_H
+
+#include "storage/metadata_log.h"
+#include "storage/quorum_state.h"
+
+/* One of the log's jobs; there is one of each kind. */
+struct metadata_job {
+    struct job job;
+    struct metadata_log *l;
+    bool running;
+    int rc;
+    struct err err;
+};
+
+struct metadata_log {
+    struct metadata_log_options o;
+    char *dir;
+    struct topic_config config;
+    struct partition_log *log;
+    struct quorum_state quorum;
+    struct buf kraft_version; /* values of the last such control records; empty: */
+    struct buf voters;        /* there were none */
+    bool has_records;
+    int64_t last_timestamp; /* of the last batch */
+    int64_t bytes_since_snapshot;
+
+    struct metadata_log_request *waiting; /* for the next sync */
+    struct metadata_log_request *syncing; /* for the one that runs */
+    struct metadata_job sync;
+    struct log_flush *flush;
+
+    struct metadata_job snapshot;
+    struct metadata_snapshot_id snapshot_id;
+    struct buf snapshot_bytes;
+
+    struct metadata_job seal;
+    struct metadata_log_request *stop; /* not NULL: stopping */
+};
+
+/* metadata_log.c */
+int metadata_log_append_batch(struct metadata_log *l, struct record_batch_builder *b,
+                              struct err *err);
+
+/* metadata_log_open.c: folder, snapshot, log, epoch. */
+int metadata_log_load(struct metadata_log *l, struct err *err);
+
+#endif
