@@ -39,7 +39,7 @@ def by_name(answer):
 
 
 def codes(answer):
-    return {topic["Name"]: topic["ErrorCode"] for topic in answer["Topics"]}
+    return {name: topic["ErrorCode"] for name, topic in by_name(answer).items()}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
