@@ -117,9 +117,10 @@ class Writer:
     def one(self, field, value):
         if not field.is_struct:
             return self.scalar(field, value)
-        if field.is_pointer:
-            return b"\xff" if value is None else b"\1" + self.struct(field.fields, value)
-        return self.struct(field.fields, value)
+        if field.is_pointer and value is None:
+            return b"\xff"
+        data = self.struct(field.fields, value)
+        return b"\1" + data if field.is_pointer else data
 
     def value(self, field, value):
         if not field.is_array:

@@ -170,9 +170,10 @@ def test_two_clients_that_make_the_same_topic_both_get_it(broker, connection, to
         pytest.skip("Kafka answers before the topic is there")
     body = {"Topics": [{"Name": topic}], "AllowAutoTopicCreation": True}
     with Connection(broker.address) as other:
-        asked = [(c, messages.send(c, "Metadata", 9, body)) for c in (connection, other)]
-        for c, correlation in asked:
-            answer = messages.receive(c, "Metadata", 9, correlation)
+        clients = (connection, other)
+        asked = [messages.send(client, "Metadata", 9, body) for client in clients]
+        for client, correlation in zip(clients, asked):
+            answer = messages.receive(client, "Metadata", 9, correlation)
             assert codes(answer) == {topic: errors.NONE}
 
 
