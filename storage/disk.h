@@ -44,7 +44,8 @@ struct disk_ops {
                     struct err *err);
     int (*write)(struct disk *d, int fd, const struct iovec *parts, int count,
                  int64_t at, struct err *err);
-    int (*sync)(struct disk *d, int fd, struct err *err); /* data and size */
+    /* Data and size. Never called again for what a failed one left. */
+    int (*sync)(struct disk *d, int fd, struct err *err);
     int (*truncate)(struct disk *d, int fd, int64_t size, struct err *err);
     int64_t (*size)(struct disk *d, int fd, struct err *err);
     /* Whether a read there would not wait for the device. */
@@ -53,13 +54,14 @@ struct disk_ops {
     int (*remove)(struct disk *d, const char *path,
                   struct err *err); /* file or empty dir */
     int (*mkdir)(struct disk *d, const char *path,
-                 struct err *err); /* 0 if it is there */
+                 struct err *err); /* 0 if it is there; mode 0755, files 0644 */
     int (*sync_dir)(struct disk *d, const char *path, struct err *err);
     /* Calls `each` for every entry but . and ..; its non-zero result ends it. */
     int (*list)(struct disk *d, const char *path,
                 int (*each)(void *context, const struct disk_entry *entry),
                 void *context, struct err *err);
-    /* An advisory lock, held until unlock or the process ends: ERR_BUSY. */
+    /* An advisory lock on the file, which is made if it is missing: held until
+     * close(*fd) or the process ends, against this process too. ERR_BUSY. */
     int (*lock)(struct disk *d, const char *path, int *fd, struct err *err);
     /* Free and total bytes of the volume that `path` lies on. */
     int (*space)(struct disk *d, const char *path, int64_t *free_bytes,
@@ -69,7 +71,8 @@ struct disk_ops {
 /* The system's files. Stateless: share it. */
 extern const struct disk_ops disk_system_ops;
 
-/* Helpers over the above. Paths are built by the caller. */
+/* Helpers over the above. Appends the whole file; ERR_CORRUPT when it is larger
+ * than `limit`. */
 int disk_read_file(struct disk *d, const char *path, size_t limit, struct buf *out,
                    struct err *err);
 /* Writes path.tmp, syncs it, renames it over `path`, syncs the folder: after a

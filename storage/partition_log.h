@@ -55,7 +55,8 @@ int partition_log_open(const struct partition_log_options *options,
                        struct partition_log_recovery *recovery, struct err *err);
 
 /* Writes what a clean stop needs (index tails, last time index entry, producer
- * snapshot, leader epochs) and syncs all of it. Pool job, the log idle. */
+ * snapshot, leader epochs) and syncs all of it; nothing, if nothing changed since
+ * the last time. Pool job, the log idle: no flush under way. */
 int partition_log_seal(struct partition_log *log, struct err *err);
 
 /* Frees; writes and syncs nothing. Accepts NULL. Loop thread. */
@@ -99,14 +100,18 @@ struct append_result {
 
 /* Appends one whole batch that record_validate() has passed (or that is ours):
  * gives it its offsets and leader epoch in place, rolls when due, writes,
- * indexes. Errors before anything is written (too large, sequences) leave the
- * log as it was. */
+ * indexes. What is refused leaves the log as it was: ERR_MESSAGE_TOO_LARGE,
+ * ERR_RECORD_LIST_TOO_LARGE, the sequence errors of producer_state_check(),
+ * ERR_OFFSET_OUT_OF_RANGE for a leader's batch that begins below the log end.
+ * The disk's errors take the log offline; such a batch was not acknowledged, and
+ * after recovery it is there whole or not at all. */
 int partition_log_append(struct partition_log *log, uint8_t *data, int32_t size,
                          int32_t leader_epoch, enum append_origin origin,
                          struct append_result *out, struct err *err);
 
-/* Bytes from the batch that holds `offset` on, of one segment, at most
- * max_bytes, none of a batch at or above upper_offset. at_least_one: the first
+/* Bytes from the batch that holds `offset` on (or the next one, where compaction
+ * left a gap), of one segment, at most max_bytes, none of a batch that reaches
+ * upper_offset. at_least_one: the first
  * batch comes whole even when it is larger than max_bytes. Kafka clients accept
  * a last batch cut short, so the slice need not end on a batch. offset ==
  * log_end_offset or upper_offset: an empty slice. Outside [start, end]:
@@ -120,8 +125,11 @@ int partition_log_read(struct partition_log *log, int64_t offset, int64_t upper_
 int partition_log_aborted_txns(struct partition_log *log, int64_t offset,
                                int64_t upper_offset, struct buf *out, struct err *err);
 
-/* Searches by time (ListOffsets). begin() picks the place through the time
- * index, run() scans the file there, end() releases. */
+/* Searches by time (ListOffsets; Kafka: UnifiedLog.fetchOffsetByTimestamp).
+ * begin() fills *q and picks the place through the time index, run() scans the
+ * file there, end() releases, on the loop. After begin() the caller may lower
+ * upper_offset to what its reader may see; as in Kafka the search is not
+ * limited by it: a record found at or above does not count. */
 enum timestamp_query_kind {
     QUERY_FIRST_AT_OR_AFTER, /* the first record with timestamp >= asked */
     QUERY_MAX_TIMESTAMP,     /* the record with the largest timestamp, KIP-734 */
@@ -157,7 +165,9 @@ void partition_log_flush_end(struct partition_log *log, struct log_flush *flush,
 /* flush.ms has passed since the oldest unsynced append. */
 bool partition_log_flush_overdue(const struct partition_log *log);
 
-/* Rolls when segment.ms says so, on an append-less log too. */
+/* Rolls when segment.ms says so, on an append-less log too, and closes
+ * descriptors that no read has used since the last call. Wants calling every
+ * few minutes. */
 int partition_log_roll_if_due(struct partition_log *log, struct err *err);
 
 /* Raises log_start_offset (DeleteRecords). Whole segments below it are taken out

@@ -113,8 +113,7 @@ static int roll(struct partition_log *log, int64_t base_offset, struct err *err)
         rc = log_create_segment(log, base_offset, err);
     if (rc != 0)
         return rc;
-    index_file_rest(&old->offsets.file);
-    index_file_rest(&old->times.file);
+    segment_rest_indexes(old);
     return 0;
 }
 
@@ -262,8 +261,7 @@ int partition_log_roll_if_due(struct partition_log *log, struct err *err)
     /* Called now and then: who has not read since need not keep files open. */
     log_cool(log);
     struct segment *s = log_active(log);
-    index_file_rest(&s->offsets.file);
-    index_file_rest(&s->times.file);
+    segment_rest_indexes(s);
     int64_t now_ms = clock_wall_ms(log->clock);
     if (s->size == 0 ||
         waited_ms(s, now_ms, now_ms) <= log->config->segment_ms - s->jitter_ms)

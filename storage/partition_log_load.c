@@ -138,6 +138,8 @@ static int load(struct partition_log *log, const struct partition_log_options *o
         rc = settle_offsets(log, trusted, options->recovery_point, err);
     if (rc == 0)
         rc = log_load_producers(log, known, err);
+    if (rc == 0)
+        segment_rest_indexes(log_active(log));
     return rc;
 }
 

@@ -85,8 +85,7 @@ int segment_create(struct disk *disk, const char *dir, int64_t base_offset,
         segment_close(s);
         return rc;
     }
-    index_file_rest(&s->offsets.file);
-    index_file_rest(&s->times.file);
+    segment_rest_indexes(s);
     s->max_timestamp_known = true;
     *out = s;
     return 0;
@@ -118,10 +117,15 @@ int segment_open(struct disk *disk, const char *dir, int64_t base_offset,
     return 0;
 }
 
-void segment_rest(struct segment *s)
+void segment_rest_indexes(struct segment *s)
 {
     index_file_rest(&s->offsets.file);
     index_file_rest(&s->times.file);
+}
+
+void segment_rest(struct segment *s)
+{
+    segment_rest_indexes(s);
     log_file_release(s->file);
     s->file = NULL;
 }

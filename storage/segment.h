@@ -60,6 +60,8 @@ void segment_close(struct segment *s);
 
 /* Closes descriptors that nobody else holds; the next use opens them again. */
 void segment_rest(struct segment *s);
+/* The same for the indexes alone. */
+void segment_rest_indexes(struct segment *s);
 
 /* Opens the .log if need be; s->file is set after success. */
 int segment_open_file(struct segment *s, struct err *err);

@@ -595,6 +595,7 @@ START_TEST(clean_open_scans_nothing_and_goes_on)
     log_fixture_open(&f, true);
     ck_assert_uint_le(f.disk.reads - reads, 12);
     ck_assert_int_eq(f.recovery.segments_recovered, 0);
+    ck_assert_int_eq(f.disk.open_descriptors, 1);
     check_offsets(0, 300);
     ck_assert_int_eq(partition_log_recovery_point(f.log), 300);
     log_fixture_must_append(
@@ -603,6 +604,18 @@ START_TEST(clean_open_scans_nothing_and_goes_on)
     log_fixture_must_append(
         &f, (struct fixture_batch){.producer_id = 9, .base_sequence = 299});
     ck_assert(f.result.duplicate);
+    teardown();
+}
+END_TEST
+
+START_TEST(full_index_tails_are_written_through_a_passing_descriptor)
+{
+    setup();
+    f.config.index_interval_bytes = 0;
+    for (int i = 0; i < 600; i++)
+        log_fixture_must_append(&f, (struct fixture_batch){.timestamp = i + 1});
+    ck_assert_int_eq(fake_disk_size(&f.disk, fixture_path(0, ".index")), 4096);
+    ck_assert_int_eq(f.disk.open_descriptors, 1);
     teardown();
 }
 END_TEST
@@ -644,4 +657,5 @@ GREGOR_TESTS("partition_log", new_log_is_empty_and_has_kafkas_files,
              flush_of_a_steady_log_is_one_sync,
              append_is_one_write_and_a_tail_read_reads_nothing,
              idle_log_keeps_one_descriptor, clean_open_scans_nothing_and_goes_on,
-             sealing_again_writes_nothing)
+             sealing_again_writes_nothing,
+             full_index_tails_are_written_through_a_passing_descriptor)

@@ -447,29 +447,64 @@ START_TEST(corrupt_snapshot_is_passed_over)
 }
 END_TEST
 
-/* What was flushed survives a power cut, whatever the file system lost. */
+static void check_epochs(int64_t end)
+{
+    struct leader_epoch_cache *epochs = partition_log_leader_epochs(f.log);
+    for (int64_t i = 0; i < end; i++)
+        ck_assert_int_eq(leader_epoch_cache_epoch_of(epochs, i), i / 4);
+}
+
+/* What was flushed survives a power cut, and so do the indexes and epochs below
+ * the recovery point, which recovery does not make again. */
 START_TEST(flushed_batches_survive_a_power_cut)
 {
-    for (int flush_after = 0; flush_after <= 30; flush_after += 3) {
+    for (int flushed = 0; flushed <= 30; flushed += 3) {
         setup();
         fake_disk_put(&f.disk, "data/anchor", "", 0);
         f.disk.disk.ops->sync_dir(&f.disk.disk, "data", NULL);
         f.config.segment_bytes = 1000;
         f.config.index_interval_bytes = 100;
-        append_many(flush_after, 90);
-        ck_assert_int_eq(log_fixture_flush(&f), 0);
+        for (int i = 0; i < 30; i++) {
+            log_fixture_must_append(
+                &f, (struct fixture_batch){.value_size = 90, .leader_epoch = i / 4});
+            if (i + 1 == flushed)
+                ck_assert_int_eq(log_fixture_flush(&f), 0);
+        }
         f.recovery_point = partition_log_recovery_point(f.log);
-        append_many(30 - flush_after, 90);
+        ck_assert_int_eq(f.recovery_point, flushed);
+        struct buf index = copy_file(fixture_path(0, ".index"));
+        struct buf times = copy_file(fixture_path(0, ".timeindex"));
         log_fixture_close(&f);
         fake_disk_crash(&f.disk);
         log_fixture_open(&f, false);
         struct buf got = BUF_INIT;
-        ck_assert_int_ge(partition_log_end_offset(f.log), flush_after);
+        ck_assert_int_ge(partition_log_end_offset(f.log), flushed);
         int64_t end = log_fixture_read_all(&f, 0, INT64_MAX, &got);
         ck_assert_int_eq(end, partition_log_end_offset(f.log));
+        check_epochs(end);
+        if (flushed > 12) { /* the first segment was rolled before */
+            check_file(fixture_path(0, ".index"), &index);
+            check_file(fixture_path(0, ".timeindex"), &times);
+        }
         buf_free(&got);
+        buf_free(&index);
+        buf_free(&times);
         teardown();
     }
+}
+END_TEST
+
+START_TEST(epochs_that_a_power_cut_emptied_are_found_again)
+{
+    setup();
+    for (int i = 0; i < 12; i++)
+        log_fixture_must_append(&f, (struct fixture_batch){.leader_epoch = i / 4});
+    log_fixture_close(&f);
+    fake_disk_put(&f.disk, FIXTURE_DIR "/leader-epoch-checkpoint", "", 0);
+    ck_assert_int_eq(log_fixture_try_open(&f, true), ERR_CORRUPT);
+    log_fixture_open(&f, false);
+    check_epochs(12);
+    teardown();
 }
 END_TEST
 
@@ -486,4 +521,5 @@ GREGOR_TESTS(
     log_that_ends_below_its_start_begins_anew_there, leftovers_of_a_crash_are_cleared,
     finished_compaction_takes_the_place_of_what_it_replaced,
     old_message_formats_are_refused_not_cut, corrupt_snapshot_is_passed_over,
-    flushed_batches_survive_a_power_cut)
+    flushed_batches_survive_a_power_cut,
+    epochs_that_a_power_cut_emptied_are_found_again)
