@@ -6,11 +6,13 @@
 
 static int bad(const char *text, const char *what, struct err *err)
 {
-    return err_set(err, ERR_INVALID, "%s wants HOST:PORT with a port from 0 to 65535, not '%s'",
-                   what, text);
+    return err_set(err, ERR_INVALID,
+                   "%s wants HOST:PORT with a port from 0 to 65535, not '%s'", what,
+                   text);
 }
 
-int address_parse(const char *text, const char *what, struct address *out, struct err *err)
+int address_parse(const char *text, const char *what, struct address *out,
+                  struct err *err)
 {
     const char *colon = strrchr(text, ':');
     if (colon == NULL || colon[1] == '\0')

@@ -13,7 +13,8 @@ struct address {
 };
 
 /* `what` names the option in errors. ERR_INVALID. */
-int address_parse(const char *text, const char *what, struct address *out, struct err *err);
+int address_parse(const char *text, const char *what, struct address *out,
+                  struct err *err);
 
 /* host:port, an IPv6 address in brackets. */
 void address_text(const char *host, int port, char *out, int size);

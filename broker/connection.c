@@ -14,6 +14,11 @@
  * reads nothing, and the kernel's socket buffer is the only queue. That bounds
  * the memory of a client to one frame and one response, however it behaves.
  *
+ * A client that closes its side while its request is under way is gone, and what
+ * waits is told. But what it sent before counts: a producer with acks=0 sends
+ * its batches and leaves. So the requests behind are served until the end of the
+ * stream is read; only a connection that failed is closed at once.
+ *
  * Polling follows lazily. Going BUSY does not touch epoll, since most requests
  * are answered before the loop comes back; only when the socket turns readable
  * while we cannot read is the interest dropped.
@@ -47,6 +52,7 @@ struct connection {
     bool in_frame;    /* on_frame() has not been answered yet */
     bool dispatching; /* on_frame() is on the stack */
     bool finishing;   /* no more requests after the one under way */
+    bool peer_left;   /* the client has closed its side */
 
     uint8_t *in; /* [in_start, in_end) is not yet consumed */
     size_t in_cap, in_start, in_end;
@@ -60,7 +66,8 @@ static void connection_enter(struct connection *c, enum conn_state next)
 {
     static const bool legal[CONN_STATES][CONN_STATES] = {
         [CONN_READING] = {[CONN_BUSY] = true, [CONN_CLOSING] = true},
-        [CONN_BUSY] = {[CONN_READING] = true, [CONN_WRITING] = true, [CONN_CLOSING] = true},
+        [CONN_BUSY] =
+            {[CONN_READING] = true, [CONN_WRITING] = true, [CONN_CLOSING] = true},
         [CONN_WRITING] = {[CONN_READING] = true, [CONN_CLOSING] = true},
     };
     assert(legal[c->state][next]);
@@ -122,6 +129,8 @@ void connection_refuse(struct connection *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(why, sizeof(why), format, args);
     va_end(args);
+    if (c->state == CONN_CLOSING)
+        return;
     trace_warn(c->owner->trace, "closing the connection from %s (client.id '%s'): %s",
                c->peer, c->links.client_id, why);
     connection_close(c, why);
@@ -180,8 +189,8 @@ static int64_t front_frame(struct connection *c)
         return -1;
     }
     if (size > c->owner->request_max_bytes) {
-        connection_refuse(c, "a request of %d bytes; socket.request.max.bytes is %d", size,
-                          c->owner->request_max_bytes);
+        connection_refuse(c, "a request of %d bytes; socket.request.max.bytes is %d",
+                          size, c->owner->request_max_bytes);
         return -1;
     }
     return (int64_t)size + SIZE_FIELD;
@@ -296,14 +305,24 @@ static void read_in(struct connection *c)
     }
 }
 
+/* Nothing more comes, so nothing is watched until the request is answered. */
+static void on_peer_left(struct connection *c)
+{
+    poll_for(c, 0);
+    c->peer_left = true;
+    c->owner->on_peer_gone(c->owner, c);
+}
+
 /* Readable while a request is under way: more requests, which must wait, or
  * the end of the connection, which must not. */
 static void peek_while_busy(struct connection *c)
 {
     char byte;
     ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        connection_abort(c, "the client closed it");
+    if (n == 0)
+        on_peer_left(c);
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        connection_abort(c, strerror(errno));
     else
         poll_for(c, UV_DISCONNECT);
 }
@@ -312,7 +331,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct connection *c = poll->data;
     if (status < 0) {
-        connection_abort(c, uv_strerror(status));
+        /* libuv says EBADF, whatever it is. */
+        connection_abort(c, "the connection failed");
         return;
     }
     c->owner->on_active(c->owner, c);
@@ -321,14 +341,15 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     else if (c->state == CONN_WRITING && (events & UV_READABLE))
         poll_for(c, UV_WRITABLE);
     else if (c->state == CONN_BUSY && (events & UV_DISCONNECT))
-        connection_abort(c, "the client closed it");
+        on_peer_left(c);
     else if (c->state == CONN_BUSY)
         peek_while_busy(c);
     else if (c->state == CONN_READING)
         read_in(c);
 }
 
-struct connection *connection_open(struct connection_owner *owner, int fd, const char *peer)
+struct connection *connection_open(struct connection_owner *owner, int fd,
+                                   const char *peer)
 {
     struct connection *c = calloc(1, sizeof(*c));
     if (c == NULL || uv_poll_init(owner->loop, &c->poll, fd) != 0) {
@@ -347,7 +368,7 @@ struct connection *connection_open(struct connection_owner *owner, int fd, const
 
 bool connection_is_open(const struct connection *c)
 {
-    return c->state != CONN_CLOSING;
+    return c->state != CONN_CLOSING && !c->peer_left;
 }
 
 const char *connection_peer(const struct connection *c)

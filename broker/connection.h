@@ -24,9 +24,9 @@ struct connection_owner {
     /* A whole frame has come: the request is the connection's until it calls
      * connection_respond(). `frame` is without the size
      * field, may be changed in place, and stays valid until then. */
-    void (*on_frame)(struct connection_owner *owner, struct connection *c, uint8_t *frame,
-                     int32_t size);
-    /* The socket is gone while a request is under way: what waits need not.
+    void (*on_frame)(struct connection_owner *owner, struct connection *c,
+                     uint8_t *frame, int32_t size);
+    /* The client is gone while a request is under way: what waits need not.
      * connection_respond() must still follow, now or later. */
     void (*on_peer_gone)(struct connection_owner *owner, struct connection *c);
     /* The last call for this connection, before its memory is freed. */
@@ -37,7 +37,8 @@ struct connection_owner {
 
 /* Takes over the non-blocking socket. NULL when out of memory: fd is closed.
  * `peer` is the client's address for traces, copied. */
-struct connection *connection_open(struct connection_owner *owner, int fd, const char *peer);
+struct connection *connection_open(struct connection_owner *owner, int fd,
+                                   const char *peer);
 
 /* Answers the request under way. NULL: this request wants no answer (acks=0).
  * The response is taken over. */
@@ -57,7 +58,8 @@ void connection_abort(struct connection *c, const char *why);
 /* Closes once what is being sent has left: at once, if nothing is. */
 void connection_finish(struct connection *c, const char *why);
 
-/* False once the socket is gone or closing. */
+/* False once the client has closed its side, or we ours: nobody waits for an
+ * answer. Requests that came before may still follow. */
 bool connection_is_open(const struct connection *c);
 const char *connection_peer(const struct connection *c);
 

@@ -58,14 +58,12 @@ static void apply_resource(struct dynamic_config *d, enum setting_source source,
 static void apply(struct dynamic_config *d)
 {
     struct dynamic_override *o, *next;
-    HASH_ITER(hh, d->applied, o, next)
-    {
+    HASH_ITER (hh, d->applied, o, next) {
         o->wanted = false;
     }
     apply_resource(d, SETTING_SOURCE_DYNAMIC_DEFAULT, STR_LITERAL(""));
     apply_resource(d, SETTING_SOURCE_DYNAMIC_BROKER, str_of(d->broker_name));
-    HASH_ITER(hh, d->applied, o, next)
-    {
+    HASH_ITER (hh, d->applied, o, next) {
         if (o->wanted)
             continue;
         set(d, o->source, (struct str){o->key + 1, (int32_t)o->key_len - 1}, STR_NULL);
@@ -75,7 +73,8 @@ static void apply(struct dynamic_config *d)
 }
 
 static void publish(struct metadata_publisher *publisher,
-                    const struct metadata_delta *delta, struct metadata_publish_wait *wait)
+                    const struct metadata_delta *delta,
+                    struct metadata_publish_wait *wait)
 {
     struct dynamic_config *d = (struct dynamic_config *)publisher;
     bool concerned = false;
@@ -103,8 +102,7 @@ void dynamic_config_init(struct dynamic_config *d, int32_t node_id,
 void dynamic_config_free(struct dynamic_config *d)
 {
     struct dynamic_override *o, *next;
-    HASH_ITER(hh, d->applied, o, next)
-    {
+    HASH_ITER (hh, d->applied, o, next) {
         HASH_DEL(d->applied, o);
         free(o);
     }

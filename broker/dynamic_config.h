@@ -17,7 +17,7 @@ struct dynamic_config {
     struct metadata_image *image;
     struct broker_config *config;
     const struct trace *trace;
-    char broker_name[12];                  /* the node's id, as resources are named */
+    char broker_name[12];             /* the node's id, as resources are named */
     struct dynamic_override *applied; /* a hash of what is in the config */
     void (*changed)(struct dynamic_config *d); /* after the config has changed */
     void *owner;

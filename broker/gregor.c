@@ -47,7 +47,8 @@ struct gregor {
 
 /* ---- the loop thread ----------------------------------------------------- */
 
-static void enter_state(struct gregor *g, enum broker_state state, const struct err *err)
+static void enter_state(struct gregor *g, enum broker_state state,
+                        const struct err *err)
 {
     pthread_mutex_lock(&g->mutex);
     g->state = state;
@@ -196,8 +197,8 @@ static struct gregor *gregor_create(const struct gregor_options *options)
     return g;
 }
 
-enum gregor_status gregor_start(const struct gregor_options *options, struct gregor **out,
-                                char *error)
+enum gregor_status gregor_start(const struct gregor_options *options,
+                                struct gregor **out, char *error)
 {
     struct err err = {0};
     struct gregor *g = gregor_create(options);

@@ -51,14 +51,14 @@ enum gregor_log_level {
 struct gregor_options {
     size_t size; /* sizeof(struct gregor_options): which fields the caller knows */
 
-    const char *config_file; /* a server.properties; NULL: none */
+    const char *config_file;     /* a server.properties; NULL: none */
     const char *const *settings; /* "key=value", stronger than the file */
     size_t setting_count;
     const char *profile; /* "dev" (default) or "kafka" */
 
-    const char *data_dir; /* default: log.dirs of the settings, else ./gregor-data */
-    bool ephemeral;       /* a private temporary folder, gone after gregor_stop() */
-    const char *listen;   /* "HOST:PORT", port 0 for any; default 127.0.0.1:9092 */
+    const char *data_dir;  /* default: log.dirs of the settings, else ./gregor-data */
+    bool ephemeral;        /* a private temporary folder, gone after gregor_stop() */
+    const char *listen;    /* "HOST:PORT", port 0 for any; default 127.0.0.1:9092 */
     const char *advertise; /* "HOST:PORT" that clients are told; default: listen */
 
     /* "NAME[:PARTITIONS[:key=value,…]]": made before clients can connect, if
@@ -73,8 +73,10 @@ struct gregor_options {
     void *log_context;
 };
 
-#define GREGOR_OPTIONS_INIT                                                            \
-    {.size = sizeof(struct gregor_options), .log_level = GREGOR_LOG_WARN}
+#define GREGOR_OPTIONS_INIT                                                 \
+    {                                                                       \
+        .size = sizeof(struct gregor_options), .log_level = GREGOR_LOG_WARN \
+    }
 
 struct gregor;
 

@@ -76,8 +76,8 @@ static void choose_advertised(struct listener *l, const char *host, int port)
 }
 
 int listener_bind(struct node *node, const char *name, const char *host, int port,
-                  const char *advertised_host, int advertised_port, struct listener **out,
-                  struct err *err)
+                  const char *advertised_host, int advertised_port,
+                  struct listener **out, struct err *err)
 {
     struct listener *l = calloc(1, sizeof(*l));
     if (l == NULL)
@@ -120,6 +120,18 @@ static void pause_accepting(struct listener *l)
     uv_poll_stop(&l->poll);
 }
 
+/* The machine has no descriptor or memory for another connection. The socket stays
+ * readable, so going on at once would only burn the processor. */
+static void on_starved(struct listener *l, int why)
+{
+    if (!l->starved)
+        trace_error(l->node->env.trace,
+                    "no connections to %s:%d can be accepted for now: %s", l->host,
+                    l->port, strerror(why));
+    l->starved = true;
+    pause_accepting(l);
+}
+
 static void on_acceptable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -135,17 +147,13 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         int fd = accept4(l->fd, (struct sockaddr *)&address, &len,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            l->starved = false;
             set_options(l, fd);
             node_accept(l->node, l, fd, &address);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE) {
-            trace_error(l->node->env.trace,
-                        "no descriptors left for connections to %s:%d: waiting until one "
-                        "is closed",
-                        l->host, l->port);
-            pause_accepting(l);
-        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            on_starved(l, errno);
         return;
     }
 }
@@ -155,7 +163,8 @@ int listener_start(struct listener *l, struct err *err)
     if (listen(l->fd, l->node->config->socket_listen_backlog_size) != 0)
         return err_errno(err, errno, "cannot listen on %s:%d", l->host, l->port);
     if (uv_poll_init(l->node->env.loop, &l->poll, l->fd) != 0)
-        return err_set(err, ERR_IO, "cannot watch the socket of %s:%d", l->host, l->port);
+        return err_set(err, ERR_IO, "cannot watch the socket of %s:%d", l->host,
+                       l->port);
     l->poll.data = l;
     l->node->open_handles++;
     listener_resume(l);

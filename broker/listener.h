@@ -12,8 +12,10 @@ struct listener {
     struct node *node;
     uv_poll_t poll;
     int fd;
-    bool accepting; /* false while max.connections is reached */
-    char name[32];  /* as in listeners=NAME://… */
+    bool
+        accepting; /* false while max.connections is reached, or the machine's limits */
+    bool starved;  /* the machine's limits were reached: said once */
+    char name[32]; /* as in listeners=NAME://… */
     char host[256]; /* as given */
     int port;       /* as bound */
     char advertised_host[256];
@@ -25,11 +27,12 @@ struct listener {
  * listens. `advertised_host` NULL or "" and `advertised_port` 0 mean
  * what was bound. */
 int listener_bind(struct node *node, const char *name, const char *host, int port,
-                  const char *advertised_host, int advertised_port, struct listener **out,
-                  struct err *err);
+                  const char *advertised_host, int advertised_port,
+                  struct listener **out, struct err *err);
 int listener_start(struct listener *l, struct err *err);
 
-/* Goes on accepting after a connection was closed. */
+/* Tries to accept again: after a connection was closed, and now and then, since
+ * descriptors may come free elsewhere. */
 void listener_resume(struct listener *l);
 
 /* Accepts no more. node_handle_closed() tells when its handle is gone. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -64,6 +65,16 @@ static void wait_for_end(int signals, int parent)
         ;
 }
 
+/* A descriptor for each connection and open log: all that we are allowed. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int serve(const struct main_options *o, int signals, int64_t started_us)
 {
     char error[GREGOR_ERROR_SIZE];
@@ -74,11 +85,13 @@ static int serve(const struct main_options *o, int signals, int64_t started_us)
         if (parent < 0)
             return complain("the starting process has ended already", EXIT_FAILED);
     }
+    raise_descriptor_limit();
     enum gregor_status status = gregor_start(&o->broker, &g, error);
     if (status != GREGOR_OK)
         return complain(error, status == GREGOR_USAGE ? EXIT_USAGE : EXIT_FAILED);
     printf("gregor ready bootstrap=%s data=%s pid=%d ms=%lld\n", gregor_bootstrap(g),
-           gregor_data_dir(g), (int)getpid(), (long long)(now_us() - started_us + 500) / 1000);
+           gregor_data_dir(g), (int)getpid(),
+           (long long)(now_us() - started_us + 500) / 1000);
     fflush(stdout);
     int result = EXIT_SUCCESS;
     if (o->ready_file != NULL && ready_file_write(o->ready_file, g, error) != 0)

@@ -64,7 +64,8 @@ static int read_level(const char *text, enum gregor_log_level *out, char *error)
     return fail(error, "--log is error, warn, info or debug, not '%s'", text);
 }
 
-static const struct option *find(const struct option *options, const char *name, size_t len)
+static const struct option *find(const struct option *options, const char *name,
+                                 size_t len)
 {
     for (; options->name != NULL; options++) {
         if (strlen(options->name) == len && memcmp(options->name, name, len) == 0)
@@ -75,8 +76,8 @@ static const struct option *find(const struct option *options, const char *name,
 
 /* One option with its value, which stands behind '=' or is the next argument.
  * Returns how many arguments it took, or -1. */
-static int read_option(const struct option *options, char **argv, struct main_options *out,
-                       char *error)
+static int read_option(const struct option *options, char **argv,
+                       struct main_options *out, char *error)
 {
     const char *equals = strchr(argv[0], '=');
     size_t len = equals == NULL ? strlen(argv[0]) : (size_t)(equals - argv[0]);

@@ -76,6 +76,8 @@ static void on_tick(uv_timer_t *timer)
     struct node *node = timer->data;
     int64_t again = log_manager_tick(node->logs, node_now_ms(node));
     node_close_idle(node);
+    for (struct listener *l = node->listeners; l != NULL; l = l->next)
+        listener_resume(l);
     if (again < 1)
         again = 1;
     if (again > IDLE_CHECK_MS)
@@ -105,7 +107,8 @@ static int bind_listeners(struct node *node, struct err *err)
     struct listener **end = &node->listeners;
     for (size_t i = 0; i < node->config->listeners.count; i++) {
         const struct endpoint *e = &node->config->listeners.items[i];
-        const struct endpoint *told = endpoints_find(&node->config->advertised, e->name);
+        const struct endpoint *told =
+            endpoints_find(&node->config->advertised, e->name);
         int rc = listener_bind(node, e->name, e->host, e->port,
                                told == NULL ? NULL : told->host,
                                told == NULL ? 0 : told->port, end, err);
@@ -172,9 +175,8 @@ int node_load(struct node *node, struct controller *controller,
         rc = replica_manager_load(node->replicas, err);
     if (rc != 0)
         return rc;
-    node->fetch_sessions =
-        fetch_session_cache_create(config->max_incremental_fetch_session_cache_slots,
-                                   node->env.random);
+    node->fetch_sessions = fetch_session_cache_create(
+        config->max_incremental_fetch_session_cache_slots, node->env.random);
     node->producer_ids = producer_ids_create(node);
     if (node->fetch_sessions == NULL || node->producer_ids == NULL)
         return err_nomem(err);
@@ -189,8 +191,8 @@ static void on_recovered(struct log_request *request, int rc, const struct err *
     node->done(node, rc, err);
 }
 
-int node_recover(struct node *node, void (*done)(struct node *, int, const struct err *),
-                 struct err *err)
+int node_recover(struct node *node,
+                 void (*done)(struct node *, int, const struct err *), struct err *err)
 {
     node->done = done;
     node->log_request.done = on_recovered;

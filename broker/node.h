@@ -48,8 +48,8 @@ struct node {
     struct log_dir dir;
     struct log_manager *logs;
     struct replica_manager *replicas;
-    struct controller *controller;      /* shared */
-    struct metadata_image *image; /* the controller's */
+    struct controller *controller; /* shared */
+    struct metadata_image *image;  /* the controller's */
     struct fetch_session_cache *fetch_sessions;
     struct producer_ids *producer_ids;
 
@@ -82,8 +82,8 @@ int node_load(struct node *node, struct controller *controller,
               struct metadata_image *image, struct err *err);
 
 /* Recovers the logs after an unclean stop; then `done`. */
-int node_recover(struct node *node, void (*done)(struct node *, int, const struct err *),
-                 struct err *err);
+int node_recover(struct node *node,
+                 void (*done)(struct node *, int, const struct err *), struct err *err);
 
 /* Clients can connect. */
 int node_serve(struct node *node, struct err *err);

@@ -48,8 +48,8 @@ static struct node *node_of(struct connection_owner *owner)
     return (struct node *)((char *)owner - offsetof(struct node, connections));
 }
 
-static void on_frame(struct connection_owner *owner, struct connection *c, uint8_t *frame,
-                     int32_t size)
+static void on_frame(struct connection_owner *owner, struct connection *c,
+                     uint8_t *frame, int32_t size)
 {
     struct node *node = node_of(owner);
     if (node->stopping) {
@@ -149,9 +149,10 @@ static struct ip_count *count_ip(struct node *node, const char *ip)
     int limit = limit_of_ip(node->config, ip);
     int have = found == NULL ? 0 : found->count;
     if (have >= limit) {
-        trace_warn(node->env.trace,
-                   "refusing a connection from %s: it has %d, max.connections.per.ip is %d",
-                   ip, have, limit);
+        trace_warn(
+            node->env.trace,
+            "refusing a connection from %s: it has %d, max.connections.per.ip is %d",
+            ip, have, limit);
         return NULL;
     }
     if (found == NULL) {
@@ -211,10 +212,11 @@ void node_drain_connections(struct node *node)
     while (c != NULL) {
         struct connection *next = connection_links(c)->next;
         struct request *r = connection_links(c)->request;
+        connection_finish(c, "the broker stops"); /* now, or with its answer */
+        /* Answers with what it has; `c` may be freed by that, if its client
+         * went away before. */
         if (r != NULL && r->peer_gone != NULL)
-            r->peer_gone(r); /* answers with what it has */
-        if (connection_links(c)->request == NULL)
-            connection_finish(c, "the broker stops");
+            r->peer_gone(r);
         c = next;
     }
 }

@@ -30,5 +30,4 @@ void node_drain_connections(struct node *node);
 /* Closes all; requests under way learn that their client is gone. */
 void node_close_all(struct node *node);
 
-
 #endif

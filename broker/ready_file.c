@@ -12,8 +12,8 @@ int ready_file_write(const char *path, const struct gregor *g, char *error)
     struct err err = {0};
     int rc = -1;
     json_t *facts = json_pack("{s:s, s:s, s:i, s:s}", "bootstrap", gregor_bootstrap(g),
-                              "data", gregor_data_dir(g), "pid", (int)getpid(), "version",
-                              gregor_version());
+                              "data", gregor_data_dir(g), "pid", (int)getpid(),
+                              "version", gregor_version());
     char *text = facts == NULL ? NULL : json_dumps(facts, JSON_COMPACT);
     json_decref(facts);
     if (text == NULL)

@@ -30,6 +30,11 @@ const char *request_peer(const struct request *r)
     return connection_peer(r->connection);
 }
 
+bool request_may_wait(const struct request *r)
+{
+    return !r->node->stopping && connection_is_open(r->connection);
+}
+
 /* Ends the request first: answering may begin the connection's next one. */
 static void finish(struct request *r, struct response *response)
 {
@@ -94,12 +99,14 @@ static void respond_in(struct request *r, int16_t version, const void *message)
     struct err err = {0};
     if (encode(r, version, message, &w, &err) != 0) {
         release_gaps(&w);
-        request_refuse(r, "%s cannot be answered: %s", r->api->request->name, err.message);
+        request_refuse(r, "%s cannot be answered: %s", r->api->request->name,
+                       err.message);
         return;
     }
     struct response *response = response_create(&w);
     if (response == NULL)
-        request_refuse(r, "no memory for the answer to %s", r->api->request->name);
+        request_refuse(r, "no memory for the answer to %s, or its log cannot be read",
+                       r->api->request->name);
     else
         finish(r, response);
 }
@@ -114,7 +121,8 @@ void request_respond(struct request *r, const void *response)
 static void respond_unsupported_api_versions(struct request *r)
 {
     struct api_versions_response answer = API_VERSIONS_RESPONSE_INIT;
-    struct api_versions_response_api_version only = API_VERSIONS_RESPONSE_API_VERSION_INIT;
+    struct api_versions_response_api_version only =
+        API_VERSIONS_RESPONSE_API_VERSION_INIT;
     only.api_key = API_API_VERSIONS;
     only.min_version = r->api->min_version;
     only.max_version = r->api->max_version;
@@ -124,13 +132,13 @@ static void respond_unsupported_api_versions(struct request *r)
     respond_in(r, 0, &answer);
 }
 
-static int decode(struct request *r, const uint8_t *frame, int32_t size, struct err *err)
+static int decode(struct request *r, const uint8_t *frame, int32_t size,
+                  struct err *err)
 {
     struct wire_reader reader = wire_reader_of(frame, (size_t)size, &r->arena);
     struct request_header header = REQUEST_HEADER_INIT;
-    request_header_type.decode(&reader,
-                               message_request_header_version(r->api->request, r->version),
-                               &header);
+    request_header_type.decode(
+        &reader, message_request_header_version(r->api->request, r->version), &header);
     if (reader.failed)
         return err_set(err, ERR_MALFORMED, "its header cannot be read: %s", reader.why);
     r->client_id = header.client_id;
@@ -138,10 +146,12 @@ static int decode(struct request *r, const uint8_t *frame, int32_t size, struct 
     if (r->message == NULL)
         return err_nomem(err);
     struct bytes body = {reader.at, (int32_t)(reader.end - reader.at)};
-    return message_decode(r->api->request, r->version, body, &r->arena, r->message, err);
+    return message_decode(r->api->request, r->version, body, &r->arena, r->message,
+                          err);
 }
 
-static struct request *request_create(struct node *node, struct connection *c, int32_t size)
+static struct request *request_create(struct node *node, struct connection *c,
+                                      int32_t size)
 {
     struct request *r = calloc(1, sizeof(*r));
     if (r == NULL)
@@ -158,10 +168,12 @@ static struct request *request_create(struct node *node, struct connection *c, i
 static void note_client_id(struct request *r)
 {
     struct connection_links *links = connection_links(r->connection);
-    snprintf(links->client_id, sizeof(links->client_id), "%.*s", STR_ARGS(r->client_id));
+    snprintf(links->client_id, sizeof(links->client_id), "%.*s",
+             STR_ARGS(r->client_id));
 }
 
-void request_begin(struct node *node, struct connection *c, uint8_t *frame, int32_t size)
+void request_begin(struct node *node, struct connection *c, uint8_t *frame,
+                   int32_t size)
 {
     if (size < FRONT_SIZE) {
         connection_refuse(c, "a request of %d bytes", size);
@@ -232,10 +244,12 @@ static void on_opened(struct log_request *base, int rc, const struct err *err)
 
 static bool needs_opening(const struct partition *p)
 {
-    return p != NULL && (p->handle.state == LOG_CLOSED || p->handle.state == LOG_OPENING);
+    return p != NULL &&
+           (p->handle.state == LOG_CLOSED || p->handle.state == LOG_OPENING);
 }
 
-bool request_open_logs(struct request *r, struct partition *const *partitions, int count)
+bool request_open_logs(struct request *r, struct partition *const *partitions,
+                       int count)
 {
     int closed = 0;
     for (int i = 0; i < count; i++)

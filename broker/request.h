@@ -34,7 +34,7 @@ struct request {
     void *state;   /* the handler's own */
     void (*peer_gone)(struct request *r);
     void (*cleanup)(struct request *r); /* before the arena goes; may be NULL */
-    int64_t received_us; /* monotonic */
+    int64_t received_us;                /* monotonic */
     struct request_opening *opening;
 };
 
@@ -50,13 +50,19 @@ void request_respond_nothing(struct request *r);
 void request_refuse(struct request *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* False when nobody waits for the answer any more, or the broker stops: a handler
+ * that would wait answers at once with what it has. */
+bool request_may_wait(const struct request *r);
+
 /* Logs open on first use. True: all of these are open (or offline, or gone:
  * using them says so) and the handler goes on. False: the handler returns, and
  * is called again from its start once they are. NULLs are skipped. */
-bool request_open_logs(struct request *r, struct partition *const *partitions, int count);
+bool request_open_logs(struct request *r, struct partition *const *partitions,
+                       int count);
 
 /* Decodes the frame, finds its handler and calls it: connection_owner.on_frame. */
-void request_begin(struct node *node, struct connection *c, uint8_t *frame, int32_t size);
+void request_begin(struct node *node, struct connection *c, uint8_t *frame,
+                   int32_t size);
 
 /* For traces: who asks. */
 const char *request_peer(const struct request *r);

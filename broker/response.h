@@ -27,8 +27,8 @@ enum response_progress {
 };
 
 /* Takes over the frame and its gaps, whose sources are struct log_slice; the
- * references of the slices move into the response. NULL when out of memory:
- * then frame and slices are released. */
+ * references of the slices move into the response. NULL when out of memory, or
+ * when a file holds less than its slice: then frame and slices are released. */
 struct response *response_create(struct wire_writer *frame);
 void response_destroy(struct response *r);
 

@@ -27,12 +27,12 @@ struct server {
     struct metadata_log_request append_request;
 
     bool stop_asked;
-    bool busy; /* a step of the start is under way: the stop waits for it */
+    bool busy;          /* a step of the start is under way: the stop waits for it */
     struct err failure; /* the first one of the stop */
 };
 
-#define SERVER_OF(pointer, member)                                                     \
-    ((struct server *)((char *)(pointer) - offsetof(struct server, member)))
+#define SERVER_OF(pointer, member) \
+    ((struct server *)((char *)(pointer)-offsetof(struct server, member)))
 
 /* ---- the controller's way to the metadata log ---------------------------- */
 
@@ -41,7 +41,8 @@ static int64_t writer_next_offset(struct metadata_writer *writer)
     return metadata_log_next_offset(SERVER_OF(writer, writer)->log);
 }
 
-static void on_appended(struct metadata_log_request *request, int rc, const struct err *err)
+static void on_appended(struct metadata_log_request *request, int rc,
+                        const struct err *err)
 {
     struct server *s = SERVER_OF(request, append_request);
     struct metadata_append *append = s->append;
@@ -80,7 +81,8 @@ static int write_image(void *context, metadata_emit emit, void *emit_context,
 /* The feature levels of a new cluster, as records. NULL: out of memory. */
 static struct metadata_record *bootstrap_records(struct arena *a, int32_t *count)
 {
-    struct metadata_record *records = arena_array(a, known_feature_count, sizeof(*records));
+    struct metadata_record *records =
+        arena_array(a, known_feature_count, sizeof(*records));
     struct feature_level_record *levels =
         arena_array(a, known_feature_count, sizeof(*levels));
     *count = 0;
@@ -89,10 +91,11 @@ static struct metadata_record *bootstrap_records(struct arena *a, int32_t *count
     for (size_t i = 0; i < known_feature_count; i++) {
         if (known_features[i].initial == 0)
             continue;
-        levels[i] = (struct feature_level_record){.name = str_of(known_features[i].name),
-                                                  .feature_level = known_features[i].initial};
-        records[(*count)++] = (struct metadata_record){&feature_level_record_type, 0,
-                                                       &levels[i]};
+        levels[i] =
+            (struct feature_level_record){.name = str_of(known_features[i].name),
+                                          .feature_level = known_features[i].initial};
+        records[(*count)++] =
+            (struct metadata_record){&feature_level_record_type, 0, &levels[i]};
     }
     return records;
 }
@@ -149,7 +152,8 @@ static int open_metadata(struct server *s, struct err *err)
     return controller_create(&controller, &s->controller, err);
 }
 
-int server_open(const struct server_options *options, struct server **out, struct err *err)
+int server_open(const struct server_options *options, struct server **out,
+                struct err *err)
 {
     struct server *s = calloc(1, sizeof(*s));
     if (s == NULL)
@@ -173,7 +177,8 @@ int server_open(const struct server_options *options, struct server **out, struc
     }
     s->node.owner = s;
     controller_add_publisher(s->controller, &s->dynamic.publisher);
-    controller_add_publisher(s->controller, replica_manager_publisher(s->node.replicas));
+    controller_add_publisher(s->controller,
+                             replica_manager_publisher(s->node.replicas));
     *out = s;
     return 0;
 }
@@ -223,10 +228,9 @@ static void serve(struct server *s)
     s->options.on_ready(s->options.context, 0, NULL);
 }
 
-static int judge_topic(struct server *s,
-                       const struct create_topics_request_creatable_topic *asked,
-                       const struct create_topics_response_creatable_topic_result *result,
-                       struct err *err)
+static int judge_topic(
+    struct server *s, const struct create_topics_request_creatable_topic *asked,
+    const struct create_topics_response_creatable_topic_result *result, struct err *err)
 {
     const struct metadata_topic *there = metadata_image_topic(s->image, asked->name);
     if (result->error_code != KAFKA_NONE &&
@@ -237,11 +241,13 @@ static int judge_topic(struct server *s,
         asked->num_partitions != there->partition_count)
         trace_warn(s->options.env.trace,
                    "topic %.*s is there already, with %d partitions instead of %d",
-                   STR_ARGS(asked->name), there->partition_count, asked->num_partitions);
+                   STR_ARGS(asked->name), there->partition_count,
+                   asked->num_partitions);
     return 0;
 }
 
-static void on_topics_made(struct controller_request *request, int rc, const struct err *err)
+static void on_topics_made(struct controller_request *request, int rc,
+                           const struct err *err)
 {
     struct server *s = SERVER_OF(request, request);
     const struct create_topics_request *asked = s->options.topics;
@@ -263,7 +269,8 @@ static void make_topics(struct server *s)
     s->created = CREATE_TOPICS_RESPONSE_INIT;
     s->request.done = on_topics_made;
     s->request.arena = &s->arena;
-    controller_create_topics(s->controller, &s->request, s->options.topics, &s->created);
+    controller_create_topics(s->controller, &s->request, s->options.topics,
+                             &s->created);
 }
 
 static void on_recovered(struct node *node, int rc, const struct err *err)
@@ -286,7 +293,8 @@ static void recover(struct server *s)
         start_is_over(s, rc, &err);
 }
 
-static void on_registered(struct controller_request *request, int rc, const struct err *err)
+static void on_registered(struct controller_request *request, int rc,
+                          const struct err *err)
 {
     struct server *s = SERVER_OF(request, request);
     if (!start_is_over(s, rc, err))
@@ -375,8 +383,8 @@ static void on_controller_stopped(struct controller_request *request, int rc,
 
 static void begin_stop(struct server *s)
 {
-    s->request = (struct controller_request){.done = on_controller_stopped,
-                                             .arena = &s->arena};
+    s->request =
+        (struct controller_request){.done = on_controller_stopped, .arena = &s->arena};
     controller_stop(s->controller, &s->request);
 }
 

@@ -29,7 +29,8 @@ struct server_options {
 
 /* Blocks on the disk. On failure nothing is left behind but what log_dir_open()
  * made. */
-int server_open(const struct server_options *options, struct server **out, struct err *err);
+int server_open(const struct server_options *options, struct server **out,
+                struct err *err);
 
 /* Ends in on_ready(), on a later turn. */
 void server_start(struct server *s);

@@ -85,7 +85,8 @@ static int override_address(struct overrides *o, const char *name, const char *o
 static int read_overrides(const struct gregor_options *o, struct arena *arena,
                           struct overrides *out, struct err *err)
 {
-    out->items = arena_array(arena, o->setting_count + OWN_OVERRIDES, sizeof(*out->items));
+    out->items =
+        arena_array(arena, o->setting_count + OWN_OVERRIDES, sizeof(*out->items));
     out->count = 0;
     if (out->items == NULL)
         return err_nomem(err);
@@ -148,8 +149,8 @@ static int choose_dir(const struct gregor_options *o, struct start_options *out,
     out->ephemeral = o->ephemeral;
     const struct name_list *dirs = &out->config->log_dirs;
     if (dirs->count > 1 && !o->ephemeral)
-        return err_set(err, ERR_INVALID, "log.dirs names %zu directories; one is served",
-                       dirs->count);
+        return err_set(err, ERR_INVALID,
+                       "log.dirs names %zu directories; one is served", dirs->count);
     const char *dir = dirs->items[0];
     if (dir[0] == '\0')
         return err_set(err, ERR_INVALID, "--data wants a directory");
@@ -162,8 +163,9 @@ int start_options_read(const struct gregor_options *options, struct start_option
 {
     *out = (struct start_options){.topics = CREATE_TOPICS_REQUEST_INIT};
     if (options->size != sizeof(*options))
-        return err_set(err, ERR_INVALID, "gregor_options.size is %zu, not %zu: "
-                                         "use GREGOR_OPTIONS_INIT of this version",
+        return err_set(err, ERR_INVALID,
+                       "gregor_options.size is %zu, not %zu: "
+                       "use GREGOR_OPTIONS_INIT of this version",
                        options->size, sizeof(*options));
     int rc = read_settings(options, out, err);
     if (rc == 0)
@@ -196,7 +198,8 @@ static int make_temporary(struct start_options *o, struct err *err)
 {
     const char *parent = getenv("TMPDIR");
     struct buf path = BUF_INIT;
-    buf_printf(&path, "%s/gregor-XXXXXX", parent == NULL || *parent == '\0' ? "/tmp" : parent);
+    buf_printf(&path, "%s/gregor-XXXXXX",
+               parent == NULL || *parent == '\0' ? "/tmp" : parent);
     buf_append(&path, "", 1);
     if (path.failed || mkdtemp((char *)path.data) == NULL) {
         int rc = path.failed ? err_nomem(err)
@@ -218,7 +221,8 @@ static int make_absolute(struct start_options *o, struct err *err)
         return 0;
     if (getcwd(here, sizeof(here)) == NULL)
         return err_errno(err, errno, "the working directory");
-    const char *name = strncmp(o->data_dir, "./", 2) == 0 ? o->data_dir + 2 : o->data_dir;
+    const char *name =
+        strncmp(o->data_dir, "./", 2) == 0 ? o->data_dir + 2 : o->data_dir;
     struct buf path = BUF_INIT;
     buf_printf(&path, "%s/%s", here, name);
     buf_append(&path, "", 1);
@@ -231,7 +235,8 @@ static int make_absolute(struct start_options *o, struct err *err)
 
 int start_options_prepare_dir(struct start_options *o, struct err *err)
 {
-    return o->ephemeral ? make_temporary(o, err) : make_absolute(o, err);
+    int rc = o->ephemeral ? make_temporary(o, err) : 0;
+    return rc == 0 ? make_absolute(o, err) : rc; /* TMPDIR may be relative */
 }
 
 void start_options_free(struct start_options *o, struct disk *disk)

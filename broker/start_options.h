@@ -18,7 +18,7 @@ struct start_options {
     struct broker_config *config; /* owned */
     char *data_dir;               /* owned; absolute after prepare_dir */
     bool ephemeral;
-    bool ephemeral_made; /* the folder is there: remove it in the end */
+    bool ephemeral_made;                 /* the folder is there: remove it in the end */
     struct create_topics_request topics; /* in the arena */
     struct arena arena;
 };

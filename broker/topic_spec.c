@@ -13,8 +13,8 @@ typedef struct create_topics_request_creatable_topic_config config_entry;
 /* The end of a value: a comma behind which another key= begins, or the end. */
 static const char *value_end(const char *at, const char *end)
 {
-    for (const char *comma = at; (comma = memchr(comma, ',', (size_t)(end - comma))) != NULL;
-         comma++) {
+    for (const char *comma = at;
+         (comma = memchr(comma, ',', (size_t)(end - comma))) != NULL; comma++) {
         const char *next = comma + 1;
         const char *stop = memchr(next, ',', (size_t)(end - next));
         const char *equals = memchr(next, '=', (size_t)(end - next));
@@ -39,8 +39,8 @@ static int parse_configs(const char *spec, const char *text, struct arena *arena
         const char *stop = value_end(at, end);
         const char *equals = memchr(at, '=', (size_t)(stop - at));
         if (equals == NULL || equals == at)
-            return err_set(err, ERR_INVALID, "--topic %s: '%.*s' is not key=value", spec,
-                           (int)(stop - at), at);
+            return err_set(err, ERR_INVALID, "--topic %s: '%.*s' is not key=value",
+                           spec, (int)(stop - at), at);
         configs[count].name = (struct str){at, (int32_t)(equals - at)};
         configs[count].value = (struct str){equals + 1, (int32_t)(stop - equals - 1)};
         count++;
@@ -63,21 +63,22 @@ static int check_configs(const char *spec, const topic_entry *topic,
         overrides[i].name = topic->configs[i].name;
         overrides[i].value = topic->configs[i].value;
     }
-    if (topic_config_validate(config, overrides, (size_t)topic->configs_count, err) == 0)
+    if (topic_config_validate(config, overrides, (size_t)topic->configs_count, err) ==
+        0)
         return 0;
     err_context(err, "--topic %s", spec);
     return ERR_INVALID;
 }
 
-static int parse_count(const char *spec, const char *text, size_t len, topic_entry *topic,
-                       struct err *err)
+static int parse_count(const char *spec, const char *text, size_t len,
+                       topic_entry *topic, struct err *err)
 {
     char *end;
     long count = strtol(text, &end, 10);
     if (len == 0 || end != text + len || count < 1 || count > PARTITIONS_MAX)
         return err_set(err, ERR_INVALID,
-                       "--topic %s: '%.*s' is not a number of partitions (1 to %d)", spec,
-                       (int)len, text, PARTITIONS_MAX);
+                       "--topic %s: '%.*s' is not a number of partitions (1 to %d)",
+                       spec, (int)len, text, PARTITIONS_MAX);
     topic->num_partitions = (int32_t)count;
     return 0;
 }

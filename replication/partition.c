@@ -28,18 +28,22 @@ struct partition_log *partition_log_of(const struct partition *p)
     return p->gone ? NULL : log_handle_log(&p->handle);
 }
 
-int partition_check_leader(const struct partition *p, int32_t leader_epoch, struct err *err)
+int partition_check_leader(const struct partition *p, int32_t leader_epoch,
+                           struct err *err)
 {
     if (p->gone)
-        return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION, "the partition was deleted");
+        return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
+                       "the partition was deleted");
     if (leader_epoch != -1 && leader_epoch < p->leader_epoch)
         return err_set(err, ERR_FENCED_LEADER_EPOCH, "leader epoch %d is older than %d",
                        leader_epoch, p->leader_epoch);
     if (leader_epoch > p->leader_epoch)
-        return err_set(err, ERR_UNKNOWN_LEADER_EPOCH, "leader epoch %d is newer than %d",
-                       leader_epoch, p->leader_epoch);
+        return err_set(err, ERR_UNKNOWN_LEADER_EPOCH,
+                       "leader epoch %d is newer than %d", leader_epoch,
+                       p->leader_epoch);
     if (p->leader_id != partition_context_of(p)->node_id)
-        return err_set(err, ERR_NOT_LEADER_OR_FOLLOWER, "node %d leads it", p->leader_id);
+        return err_set(err, ERR_NOT_LEADER_OR_FOLLOWER, "node %d leads it",
+                       p->leader_id);
     if (partition_log_of(p) == NULL)
         return err_set(err, ERR_OFFLINE, "its log is offline");
     return 0;
@@ -140,7 +144,8 @@ static void start_flush(struct partition *p)
     f->base.done = on_flushed;
     f->partition = p;
     f->upto = partition_log_end_offset(p->handle.log);
-    if (log_manager_flush(partition_context_of(p)->logs, &p->handle, &f->base, NULL) != 0) {
+    if (log_manager_flush(partition_context_of(p)->logs, &p->handle, &f->base, NULL) !=
+        0) {
         free(f);
         return;
     }
@@ -148,7 +153,8 @@ static void start_flush(struct partition *p)
 }
 
 int partition_append(struct partition *p, uint8_t *batch, int32_t size,
-                     enum append_origin origin, struct append_result *out, struct err *err)
+                     enum append_origin origin, struct append_result *out,
+                     struct err *err)
 {
     int rc = partition_check_leader(p, -1, err);
     if (rc != 0)
@@ -189,7 +195,8 @@ int64_t partition_fetch_bound(const struct partition *p, enum fetch_isolation is
     }
 }
 
-int partition_delete_records(struct partition *p, int64_t before_offset, struct err *err)
+int partition_delete_records(struct partition *p, int64_t before_offset,
+                             struct err *err)
 {
     int rc = partition_check_leader(p, -1, err);
     if (rc != 0)

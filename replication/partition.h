@@ -39,7 +39,7 @@ struct partition {
     struct watch_link watches;
     struct partition *next_moved; /* in the manager's list of moved ones */
     bool moved;
-    bool gone; /* deleted: answers UNKNOWN_TOPIC_OR_PARTITION */
+    bool gone;                        /* deleted: answers UNKNOWN_TOPIC_OR_PARTITION */
     struct partition_flush *flushing; /* the sync that the high watermark waits for */
 };
 
@@ -52,11 +52,13 @@ struct partition_log *partition_log_of(const struct partition *p);
 /* Checks what a request says of leadership. `leader_epoch` -1: not said.
  * ERR_NOT_LEADER_OR_FOLLOWER, ERR_FENCED_LEADER_EPOCH, ERR_UNKNOWN_LEADER_EPOCH,
  * ERR_OFFLINE when the log is. */
-int partition_check_leader(const struct partition *p, int32_t leader_epoch, struct err *err);
+int partition_check_leader(const struct partition *p, int32_t leader_epoch,
+                           struct err *err);
 
 /* Appends a validated batch as leader. */
 int partition_append(struct partition *p, uint8_t *batch, int32_t size,
-                     enum append_origin origin, struct append_result *out, struct err *err);
+                     enum append_origin origin, struct append_result *out,
+                     struct err *err);
 
 /* Whether `offset` is below the high watermark: acks=all may be answered. */
 bool partition_is_committed(const struct partition *p, int64_t last_offset);
@@ -68,10 +70,12 @@ enum fetch_isolation {
 };
 
 /* The exclusive upper bound of what such a reader may see. */
-int64_t partition_fetch_bound(const struct partition *p, enum fetch_isolation isolation);
+int64_t partition_fetch_bound(const struct partition *p,
+                              enum fetch_isolation isolation);
 
 /* DeleteRecords: raises the log start offset; -1 stands for the high watermark. */
-int partition_delete_records(struct partition *p, int64_t before_offset, struct err *err);
+int partition_delete_records(struct partition *p, int64_t before_offset,
+                             struct err *err);
 
 /* Marks the partition as moved: its watches are told when the turn ends. */
 void partition_moved(struct partition *p);

@@ -20,7 +20,7 @@
 
 struct replica_topic {
     struct uuid id;
-    struct topic_config *config; /* one reference */
+    struct topic_config *config;   /* one reference */
     struct partition **partitions; /* by partition id; NULL: not on this node */
     int32_t partition_count;
     struct replica_topic *next_doomed;
@@ -185,6 +185,16 @@ static void partition_free(struct replica_manager *m, struct partition *p)
     free(p);
 }
 
+/* For a new replica that gets no folder: it must not be found, since its log would
+ * be opened in a folder that nobody prepared. */
+static void partition_withdraw(struct replica_manager *m, struct partition *p)
+{
+    struct replica_topic *t = find_topic(m, log_handle_topic_id(&p->handle));
+    t->partitions[p->handle.partition] = NULL;
+    log_manager_remove(m->context.logs, &p->handle);
+    partition_free(m, p);
+}
+
 static void topic_free(struct replica_manager *m, struct replica_topic *t)
 {
     for (int32_t i = 0; i < t->partition_count; i++) {
@@ -217,6 +227,15 @@ static void on_created(struct log_request *r, int rc, const struct err *err)
     publishing_step(pub);
 }
 
+static void free_doomed(struct publishing *pub)
+{
+    while (pub->doomed != NULL) {
+        struct replica_topic *t = pub->doomed;
+        pub->doomed = t->next_doomed;
+        topic_free(pub->manager, t);
+    }
+}
+
 static void on_deleted(struct log_request *r, int rc, const struct err *err)
 {
     struct publishing *pub =
@@ -224,11 +243,7 @@ static void on_deleted(struct log_request *r, int rc, const struct err *err)
     if (rc != 0)
         trace_error(pub->manager->context.trace,
                     "a deleted topic's folders are still there: %s", err->message);
-    while (pub->doomed != NULL) {
-        struct replica_topic *t = pub->doomed;
-        pub->doomed = t->next_doomed;
-        topic_free(pub->manager, t);
-    }
+    free_doomed(pub);
     publishing_step(pub);
 }
 
@@ -261,7 +276,8 @@ static void begin_deletions(struct publishing *pub, const struct metadata_delta 
     struct log_handle **handles = calloc(most, sizeof(*handles));
     struct err err = {0};
     if (handles == NULL) {
-        trace_error(m->context.trace, "no memory to delete topics: restart to finish it");
+        trace_error(m->context.trace,
+                    "no memory to delete topics: restart to finish it");
         return;
     }
     int count = 0;
@@ -271,9 +287,12 @@ static void begin_deletions(struct publishing *pub, const struct metadata_delta 
             count += doom(pub, t, handles + count);
     }
     pub->deleted.done = on_deleted;
-    if (count > 0) {
+    if (count == 0) {
+        free_doomed(pub); /* topics without a replica here */
+    } else {
         pub->pending++;
-        if (log_manager_delete(m->context.logs, handles, count, &pub->deleted, &err) != 0) {
+        if (log_manager_delete(m->context.logs, handles, count, &pub->deleted, &err) !=
+            0) {
             /* Out of memory. The handles stay the log manager's, so what they are
              * part of must stay too; the next start makes strays of the folders. */
             trace_error(m->context.trace, "topics cannot be deleted from the disk: %s",
@@ -284,6 +303,24 @@ static void begin_deletions(struct publishing *pub, const struct metadata_delta 
     free(handles);
 }
 
+static void begin_creation(struct publishing *pub, struct log_handle *const *fresh,
+                           int count)
+{
+    struct replica_manager *m = pub->manager;
+    struct err err = {0};
+    if (count == 0)
+        return;
+    pub->created.done = on_created;
+    pub->pending++;
+    if (log_manager_create(m->context.logs, fresh, count, &pub->created, &err) == 0)
+        return;
+    pub->pending--;
+    trace_error(m->context.trace, "%d new partitions are missing until a restart: %s",
+                count, err.message);
+    for (int i = 0; i < count; i++)
+        partition_withdraw(m, (struct partition *)fresh[i]);
+}
+
 /* New replicas get their folders; others follow their leader. */
 static void begin_changes(struct publishing *pub, const struct metadata_delta *delta)
 {
@@ -291,31 +328,27 @@ static void begin_changes(struct publishing *pub, const struct metadata_delta *d
     struct log_handle **fresh =
         calloc((size_t)delta->partition_count + 1, sizeof(struct log_handle *));
     int count = 0;
-    struct err err = {0};
-    int rc = fresh == NULL ? err_nomem(&err) : 0;
-    for (int32_t i = 0; i < delta->partition_count && rc == 0; i++) {
+    for (int32_t i = 0; i < delta->partition_count; i++) {
         const struct metadata_partition_change *change = &delta->partitions[i];
         const struct metadata_topic *topic =
             metadata_image_topic_by_id(m->image, change->topic_id);
-        struct partition *p = replica_manager_find(m, change->topic_id, change->partition);
+        struct partition *p =
+            replica_manager_find(m, change->topic_id, change->partition);
         if (p != NULL) {
             follow(p, metadata_topic_partition(topic, change->partition));
             partition_moved(p);
             continue;
         }
-        rc = partition_add(m, topic, change->partition, &p, &err);
-        if (p != NULL)
+        struct err err = {0};
+        int rc = fresh == NULL ? err_nomem(&err)
+                               : partition_add(m, topic, change->partition, &p, &err);
+        if (rc != 0)
+            trace_error(m->context.trace, "%s-%d is missing until a restart: %s",
+                        topic->name, change->partition, err.message);
+        else if (p != NULL)
             fresh[count++] = &p->handle;
     }
-    if (rc == 0 && count > 0) {
-        pub->created.done = on_created;
-        pub->pending++;
-        rc = log_manager_create(m->context.logs, fresh, count, &pub->created, &err);
-        if (rc != 0)
-            pub->pending--;
-    }
-    if (rc != 0)
-        trace_error(m->context.trace, "new partitions cannot be made: %s", err.message);
+    begin_creation(pub, fresh, count);
     free(fresh);
 }
 
@@ -331,9 +364,9 @@ static void refresh_all_configs(struct replica_manager *m)
     struct topic_config *old = m->default_config;
     m->default_config = defaults;
     struct replica_topic *t, *next;
-    HASH_ITER(hh, m->topics, t, next)
-    {
-        const struct metadata_topic *topic = metadata_image_topic_by_id(m->image, t->id);
+    HASH_ITER (hh, m->topics, t, next) {
+        const struct metadata_topic *topic =
+            metadata_image_topic_by_id(m->image, t->id);
         if (topic != NULL)
             refresh_config(m, t, metadata_topic_name(topic));
     }
@@ -341,7 +374,8 @@ static void refresh_all_configs(struct replica_manager *m)
 }
 
 /* Before new partitions, so that those begin with the newest settings. */
-static void follow_configs(struct replica_manager *m, const struct metadata_delta *delta)
+static void follow_configs(struct replica_manager *m,
+                           const struct metadata_delta *delta)
 {
     bool brokers_changed = false;
     for (int32_t i = 0; i < delta->config_count; i++)
@@ -411,8 +445,7 @@ void replica_manager_destroy(struct replica_manager *m)
     if (m == NULL)
         return;
     struct replica_topic *t, *next;
-    HASH_ITER(hh, m->topics, t, next)
-    {
+    HASH_ITER (hh, m->topics, t, next) {
         HASH_DEL(m->topics, t);
         topic_free(m, t);
     }

@@ -9,8 +9,12 @@
  * directory that is refused. A broker killed during its first start may leave
  * .lock and meta.properties.tmp alone behind: that counts as empty.
  *
- * The clean-shutdown marker is read, then removed and the directory synced:
- * from here on a crash is one. */
+ * The clean-shutdown marker is read, then removed: from here on a crash is one.
+ *
+ * None of that waits for the device. log_dir_sync() does, in a job, before the first
+ * log is opened and before the first change of metadata is acknowledged; a power
+ * cut earlier finds the directory as it was, or new and without a promise to
+ * anybody. Then meta.properties may even be empty, which counts as missing. */
 #include "storage/log_dir.h"
 
 #include <inttypes.h>
@@ -19,6 +23,7 @@
 #include <stdlib.h>
 
 #include "config/properties.h"
+#include "storage/replace_file.h"
 
 #define LOCK_FILE ".lock"
 #define META_FILE "meta.properties"
@@ -139,8 +144,9 @@ static int take_ids(struct log_dir *d, const struct properties *p,
         return err_set(err, ERR_CORRUPT, "%s/" META_FILE ": node.id %s is no id",
                        d->path, node_id);
     if (options->node_id >= 0 && options->node_id != id)
-        return err_set(err, ERR_MISMATCH, "%s belongs to node %ld, not to node %" PRId32,
-                       d->path, id, options->node_id);
+        return err_set(err, ERR_MISMATCH,
+                       "%s belongs to node %ld, not to node %" PRId32, d->path, id,
+                       options->node_id);
     d->node_id = (int32_t)id;
     if (options->cluster_id != NULL && strcmp(options->cluster_id, cluster_id) != 0)
         return err_set(err, ERR_MISMATCH, "%s belongs to cluster %s, not to cluster %s",
@@ -155,6 +161,7 @@ static int take_ids(struct log_dir *d, const struct properties *p,
     return 0;
 }
 
+/* ERR_NOT_FOUND: it is empty. */
 static int read_meta(struct log_dir *d, const struct log_dir_options *options,
                      struct err *err)
 {
@@ -164,6 +171,8 @@ static int read_meta(struct log_dir *d, const struct log_dir_options *options,
     const char *name = path_in(&path, d, META_FILE, err);
     int rc = name == NULL ? ERR_NOMEM
                           : disk_read_file(d->disk, name, SMALL_FILE_LIMIT, &in, err);
+    if (rc == 0 && in.len == 0)
+        rc = ERR_NOT_FOUND;
     if (rc == 0) {
         struct str text = {(const char *)in.data, (int32_t)in.len};
         rc = properties_parse(text, &p, err);
@@ -209,7 +218,7 @@ static int write_meta(struct log_dir *d, const struct log_dir_options *options,
     if (name == NULL || out.failed)
         rc = err_nomem(err);
     else
-        rc = disk_write_file_atomically(d->disk, name, out.data, out.len, err);
+        rc = replace_file(d->disk, name, out.data, out.len, err);
     buf_free(&out);
     buf_free(&path);
     return rc;
@@ -239,8 +248,6 @@ static int take_clean_marker(struct log_dir *d, struct err *err)
         d->clean = true;
         d->last_broker_epoch = parse_broker_epoch(&in);
         rc = d->disk->ops->remove(d->disk, name, err);
-        if (rc == 0)
-            rc = d->disk->ops->sync_dir(d->disk, d->path, err);
     } else if (rc == ERR_NOT_FOUND) {
         rc = 0;
     }
@@ -264,6 +271,23 @@ int log_dir_mark_clean(struct log_dir *d, int64_t broker_epoch, struct err *err)
     return rc;
 }
 
+int log_dir_sync(const struct log_dir *d, struct err *err)
+{
+    struct buf path = BUF_INIT;
+    int fd;
+    const char *name = path_in(&path, d, META_FILE, err);
+    int rc = name == NULL ? ERR_NOMEM
+                          : d->disk->ops->open(d->disk, name, DISK_WRITE, &fd, err);
+    if (rc == 0) {
+        rc = d->disk->ops->sync(d->disk, fd, err);
+        d->disk->ops->close(d->disk, fd);
+    }
+    if (rc == 0)
+        rc = d->disk->ops->sync_dir(d->disk, d->path, err);
+    buf_free(&path);
+    return rc == 0 ? 0 : err_context(err, "data directory %s", d->path);
+}
+
 /* ---- open and close ------------------------------------------------------ */
 
 int log_dir_open(const struct log_dir_options *options, struct log_dir *out,
@@ -284,9 +308,12 @@ int log_dir_open(const struct log_dir_options *options, struct log_dir *out,
         rc = survey(&d, &found, err);
     if (rc != 0)
         goto fail;
-    d.fresh = !found.has_meta;
-    d.clean = d.fresh;
-    rc = d.fresh ? write_meta(&d, options, err) : read_meta(&d, options, err);
+    rc = found.has_meta ? read_meta(&d, options, err) : ERR_NOT_FOUND;
+    if (rc == ERR_NOT_FOUND) {
+        d.fresh = true;
+        d.clean = !found.has_others;
+        rc = write_meta(&d, options, err);
+    }
     if (rc == 0)
         rc = take_clean_marker(&d, err);
     if (rc != 0)

@@ -2,7 +2,7 @@
  *
  * One data directory: its lock, its identity and the small files that say how
  * it was left (Kafka: MetaProperties, CleanShutdownFileHandler, FileLock).
- * The layout of the whole directory is on the README's page about formats.
+ * The layout of the whole directory: formats.md.
  *
  * Start-up and pool jobs: every call may block. */
 #ifndef GREGOR_STORAGE_LOG_DIR_H
@@ -45,6 +45,11 @@ struct log_dir {
  *   ERR_PERMISSION, ERR_IO, … */
 int log_dir_open(const struct log_dir_options *options, struct log_dir *out,
                  struct err *err);
+
+/* Makes durable what log_dir_open() did: it waits for no device, so that a broker
+ * starts at once. Before this has returned 0 nothing may be written that a power
+ * cut must not take, or that must not be trusted after one. Pool job. */
+int log_dir_sync(const struct log_dir *d, struct err *err);
 
 /* Unlocks and frees; accepts a zeroed one. */
 void log_dir_close(struct log_dir *d);

@@ -118,8 +118,8 @@ static void list_aborted(struct item *i, struct partition_log *log, int64_t boun
         return;
     i->answer.aborted_transactions_count = 0;
     struct buf found = BUF_INIT;
-    if (i->slice.size > 0 && partition_log_aborted_txns(log, i->wanted.fetch_offset, bound,
-                                                        &found, NULL) == 0) {
+    if (i->slice.size > 0 && partition_log_aborted_txns(log, i->wanted.fetch_offset,
+                                                        bound, &found, NULL) == 0) {
         size_t count = found.len / sizeof(struct aborted_txn);
         struct fetch_response_aborted_transaction *out =
             arena_array(&f->request->arena, count, sizeof(*out));
@@ -196,9 +196,8 @@ static void add_to_response(struct fetch_response *response, const struct item *
     if (before == NULL || !str_equal(before->topic, i->topic) ||
         !uuid_equal(before->topic_id, i->topic_id)) {
         struct fetch_response_partition_data *free_place =
-            before == NULL
-                ? topics[0].partitions
-                : topics[last].partitions + topics[last].partitions_count;
+            before == NULL ? topics[0].partitions
+                           : topics[last].partitions + topics[last].partitions_count;
         last = response->responses_count++;
         topics[last].topic = i->topic;
         topics[last].topic_id = i->topic_id;
@@ -214,7 +213,8 @@ static void list_leaders(struct fetching *f, struct fetch_response *response)
         arena_array(&f->request->arena, (size_t)f->leaders.count, sizeof(*out));
     for (int32_t i = 0; out != NULL && i < f->leaders.count; i++) {
         const struct leader_endpoint *l = &f->leaders.items[i];
-        out[i] = (struct fetch_response_node_endpoint){l->id, l->host, l->port, l->rack};
+        out[i] =
+            (struct fetch_response_node_endpoint){l->id, l->host, l->port, l->rack};
     }
     response->node_endpoints = out;
     response->node_endpoints_count = out == NULL ? 0 : f->leaders.count;
@@ -365,8 +365,9 @@ static void wait_for_more(struct fetching *f)
 
 /* ---- the request --------------------------------------------------------- */
 
-static void add_item(struct fetching *f, struct session_partition_key key, struct str topic,
-                     struct uuid topic_id, const struct fetch_request_fetch_partition *wanted)
+static void add_item(struct fetching *f, struct session_partition_key key,
+                     struct str topic, struct uuid topic_id,
+                     const struct fetch_request_fetch_partition *wanted)
 {
     struct item *i = &f->items[f->count++];
     i->fetching = f;
@@ -398,8 +399,8 @@ static bool list_items(struct fetching *f)
     for (int32_t t = 0; t < m->topics_count; t++) {
         const struct fetch_request_fetch_topic *topic = &m->topics[t];
         for (int32_t n = 0; n < topic->partitions_count; n++)
-            add_item(f, (struct session_partition_key){0}, topic->topic, topic->topic_id,
-                     &topic->partitions[n]);
+            add_item(f, (struct session_partition_key){0}, topic->topic,
+                     topic->topic_id, &topic->partitions[n]);
     }
     return true;
 }
@@ -438,7 +439,7 @@ static struct fetching *fetching_create(struct request *r)
     f->message = m;
     f->incremental = m->session_epoch > 0;
     int32_t replica_id = r->version >= 15 ? m->replica_state.replica_id : m->replica_id;
-    f->isolation = replica_id >= 0              ? FETCH_LOG_END
+    f->isolation = replica_id >= 0           ? FETCH_LOG_END
                    : m->isolation_level == 1 ? FETCH_COMMITTED
                                              : FETCH_HIGH_WATERMARK;
     int32_t limit = r->node->config->fetch_max_bytes;
@@ -474,7 +475,7 @@ static void handle_fetch(struct request *r)
         return;
     read_all(f);
     if (f->message->max_wait_ms <= 0 || f->count == 0 || has_enough(f) ||
-        r->node->stopping)
+        !request_may_wait(r))
         answer(f);
     else
         wait_for_more(f);

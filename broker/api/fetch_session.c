@@ -6,7 +6,8 @@
 #define EPOCH_FINAL (-1)
 
 /* A full cache gives a slot to a newcomer only if somebody left his unused for
- * so long (Kafka: MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS). */
+ * longer than this (Kafka: MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS). Kafka would
+ * also let a larger session push out a smaller one of that age that is in use. */
 #define EVICTION_MS 120000
 
 struct fetch_session_cache {
@@ -29,14 +30,12 @@ struct fetch_session_cache *fetch_session_cache_create(int slots,
 static void session_free(struct fetch_session *s)
 {
     struct session_partition *p, *next;
-    HASH_ITER(hh, s->partitions, p, next)
-    {
+    HASH_ITER (hh, s->partitions, p, next) {
         HASH_DEL(s->partitions, p);
         free(p);
     }
     struct session_topic *t, *next_topic;
-    HASH_ITER(hh, s->topics, t, next_topic)
-    {
+    HASH_ITER (hh, s->topics, t, next_topic) {
         HASH_DEL(s->topics, t);
         free(t);
     }
@@ -56,8 +55,7 @@ void fetch_session_cache_destroy(struct fetch_session_cache *c)
     if (c == NULL)
         return;
     struct fetch_session *s, *next;
-    HASH_ITER(hh, c->sessions, s, next)
-    {
+    HASH_ITER (hh, c->sessions, s, next) {
         session_end(c, s);
     }
     free(c);
@@ -98,7 +96,8 @@ static int32_t epoch_after(int32_t epoch)
 }
 
 /* The table keeps the order of insertion: using a session puts it at the end. */
-static void touch(struct fetch_session_cache *c, struct fetch_session *s, int64_t now_ms)
+static void touch(struct fetch_session_cache *c, struct fetch_session *s,
+                  int64_t now_ms)
 {
     HASH_DEL(c->sessions, s);
     HASH_ADD(hh, c->sessions, id, sizeof(s->id), s);
@@ -122,7 +121,24 @@ static struct session_topic *topic_of(struct fetch_session *s, struct str name,
     t->name = s->by_topic_id ? STR_LITERAL("")
                              : (struct str){(const char *)t->key, (int32_t)len};
     HASH_ADD_KEYPTR(hh, s->topics, t->key, len, t);
+    s->has_unused_topics = true;
     return t;
+}
+
+/* A consumer of changing topics must not collect their names for ever. An answer
+ * under way may still point at them: then they go with a later request. */
+static void drop_unused_topics(struct fetch_session *s)
+{
+    if (s->references > 0 || !s->has_unused_topics)
+        return;
+    struct session_topic *t, *next;
+    HASH_ITER (hh, s->topics, t, next) {
+        if (t->partitions > 0)
+            continue;
+        HASH_DEL(s->topics, t);
+        free(t);
+    }
+    s->has_unused_topics = false;
 }
 
 static struct session_partition *partition_find(struct fetch_session *s,
@@ -146,25 +162,28 @@ static bool partition_want(struct fetch_session *s, struct session_topic *topic,
         p->told_high_watermark = -1;
         p->told_log_start_offset = -1;
         HASH_ADD(hh, s->partitions, key, sizeof(p->key), p);
+        topic->partitions++;
     }
     p->wanted = *wanted;
     return true;
 }
 
+static void partition_forget(struct fetch_session *s, struct session_topic *topic,
+                             int32_t partition)
+{
+    struct session_partition *p =
+        partition_find(s, (struct session_partition_key){topic, partition});
+    if (p == NULL)
+        return;
+    HASH_DEL(s->partitions, p);
+    free(p);
+    if (--topic->partitions == 0)
+        s->has_unused_topics = true;
+}
+
+/* What is both wanted and forgotten is forgotten, as by Kafka. */
 static bool apply(struct fetch_session *s, const struct fetch_request *m)
 {
-    for (int32_t i = 0; i < m->forgotten_topics_data_count; i++) {
-        const struct fetch_request_forgotten_topic *f = &m->forgotten_topics_data[i];
-        struct session_topic *topic = topic_of(s, f->topic, f->topic_id, false);
-        for (int32_t n = 0; topic != NULL && n < f->partitions_count; n++) {
-            struct session_partition_key key = {topic, f->partitions[n]};
-            struct session_partition *p = partition_find(s, key);
-            if (p != NULL) {
-                HASH_DEL(s->partitions, p);
-                free(p);
-            }
-        }
-    }
     for (int32_t i = 0; i < m->topics_count; i++) {
         const struct fetch_request_fetch_topic *t = &m->topics[i];
         struct session_topic *topic = topic_of(s, t->topic, t->topic_id, true);
@@ -175,6 +194,13 @@ static bool apply(struct fetch_session *s, const struct fetch_request *m)
                 return false;
         }
     }
+    for (int32_t i = 0; i < m->forgotten_topics_data_count; i++) {
+        const struct fetch_request_forgotten_topic *f = &m->forgotten_topics_data[i];
+        struct session_topic *topic = topic_of(s, f->topic, f->topic_id, false);
+        for (int32_t n = 0; topic != NULL && n < f->partitions_count; n++)
+            partition_forget(s, topic, f->partitions[n]);
+    }
+    drop_unused_topics(s);
     return true;
 }
 
@@ -183,7 +209,7 @@ static bool make_slot(struct fetch_session_cache *c, int64_t now_ms)
     if ((int)HASH_COUNT(c->sessions) < c->slots)
         return true;
     struct fetch_session *oldest = c->sessions;
-    if (oldest == NULL || now_ms - oldest->used_ms < EVICTION_MS)
+    if (oldest == NULL || now_ms - oldest->used_ms <= EVICTION_MS)
         return false;
     session_end(c, oldest);
     return true;
@@ -191,8 +217,8 @@ static bool make_slot(struct fetch_session_cache *c, int64_t now_ms)
 
 /* No slot or no memory for a session: the fetch is served without. */
 static struct fetch_session *session_create(struct fetch_session_cache *c,
-                                            const struct fetch_request *m, int16_t version,
-                                            int64_t now_ms)
+                                            const struct fetch_request *m,
+                                            int16_t version, int64_t now_ms)
 {
     if (m->topics_count == 0 || !make_slot(c, now_ms))
         return NULL;

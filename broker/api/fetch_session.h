@@ -28,6 +28,7 @@ struct fetch_session_cache;
 struct session_topic {
     struct uuid id;
     struct str name; /* empty when by id */
+    int partitions;  /* in the session */
     UT_hash_handle hh;
     uint8_t key[]; /* the id, or the name */
 };
@@ -50,6 +51,7 @@ struct fetch_session {
     int32_t next_epoch; /* what the next request must say */
     bool by_topic_id;
     bool ended; /* out of the cache; lives while references are held */
+    bool has_unused_topics;
     int references;
     int64_t used_ms;
     struct session_topic *topics;

@@ -30,10 +30,11 @@ static void add(struct leaders *l, struct request *r, int32_t id)
         l->count++;
 }
 
-void leaders_tell(struct leaders *l, struct request *r, const struct partition *p, int rc,
-                  int32_t *leader_id, int32_t *leader_epoch)
+void leaders_tell(struct leaders *l, struct request *r, const struct partition *p,
+                  int rc, int32_t *leader_id, int32_t *leader_epoch)
 {
-    if (p == NULL || (rc != ERR_NOT_LEADER_OR_FOLLOWER && rc != ERR_FENCED_LEADER_EPOCH))
+    if (p == NULL ||
+        (rc != ERR_NOT_LEADER_OR_FOLLOWER && rc != ERR_FENCED_LEADER_EPOCH))
         return;
     *leader_id = p->leader_id;
     *leader_epoch = p->leader_epoch;

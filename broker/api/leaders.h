@@ -24,8 +24,8 @@ struct leaders {
 
 /* If `rc` is ERR_NOT_LEADER_OR_FOLLOWER or ERR_FENCED_LEADER_EPOCH, fills in
  * leader and epoch of `p` (may be NULL) and adds the leader to the list. */
-void leaders_tell(struct leaders *l, struct request *r, const struct partition *p, int rc,
-                  int32_t *leader_id, int32_t *leader_epoch);
+void leaders_tell(struct leaders *l, struct request *r, const struct partition *p,
+                  int rc, int32_t *leader_id, int32_t *leader_epoch);
 
 /* The address of a broker as the client of this connection must use it. False:
  * it has no such listener. */

@@ -80,8 +80,8 @@ static struct partition *item_partition(struct item *i)
 {
     struct request *r = i->producing->request;
     struct partition *p;
-    i->rc = lookup_partition(r->node, i->topic->name, i->topic->topic_id, r->version >= 13,
-                             i->answer->index, &p, &i->err);
+    i->rc = lookup_partition(r->node, i->topic->name, i->topic->topic_id,
+                             r->version >= 13, i->answer->index, &p, &i->err);
     if (i->rc == 0)
         i->rc = partition_check_leader(p, -1, &i->err);
     if (i->rc == 0)
@@ -133,7 +133,8 @@ static int check_header(struct item *i, struct records records)
 {
     const struct request *r = i->producing->request;
     if (records.data == NULL || records.len == 0)
-        return err_set(&i->err, ERR_INVALID_RECORD, "the request holds no record batch");
+        return err_set(&i->err, ERR_INVALID_RECORD,
+                       "the request holds no record batch");
     int rc = record_batch_read(records.data, (size_t)records.len, &i->batch, &i->err);
     if (rc == ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT && r->version >= 3)
         return err_set(&i->err, ERR_INVALID_RECORD,
@@ -195,8 +196,9 @@ static void item_check(struct item *i, struct records records)
     }
     if (i->producing->message->acks == ACKS_ALL &&
         p->in_sync_count < c->min_insync_replicas) {
-        item_fail(i, KAFKA_NOT_ENOUGH_REPLICAS, "fewer in-sync replicas than "
-                                                "min.insync.replicas demands");
+        item_fail(i, KAFKA_NOT_ENOUGH_REPLICAS,
+                  "fewer in-sync replicas than "
+                  "min.insync.replicas demands");
         return;
     }
     /* The frame is the connection's, which lets its request write into it. */
@@ -222,7 +224,8 @@ static void item_judge(struct item *i)
         arena_array(&r->arena, (size_t)count, sizeof(*errors));
     for (int n = 0; n < count && errors != NULL; n++) {
         errors[n].batch_index = i->verdict.record_errors[n].batch_index;
-        errors[n].batch_index_error_message = str_of(i->verdict.record_errors[n].message);
+        errors[n].batch_index_error_message =
+            str_of(i->verdict.record_errors[n].message);
     }
     i->answer->record_errors = errors;
     i->answer->record_errors_count = errors == NULL ? 0 : count;
@@ -285,6 +288,7 @@ static void stop_waiting(struct producing *p)
     for (int n = 0; n < p->count; n++)
         partition_watch_stop(&p->items[n].watch);
     node_deadline_cancel(p->request->node, &p->deadline);
+    p->request->peer_gone = NULL;
 }
 
 static void on_moved(struct partition_watch *watch)
@@ -300,17 +304,27 @@ static void on_moved(struct partition_watch *watch)
     produce_answer(p);
 }
 
-static void on_timeout(struct deadline *d)
+/* Answers while some offsets are not safe yet. With acks=0 that is no failure:
+ * nobody asked for safety, the wait only slowed the producer down. */
+static void give_up(struct producing *p)
 {
-    struct producing *p =
-        (struct producing *)((char *)d - offsetof(struct producing, deadline));
     for (int n = 0; n < p->count; n++) {
         struct item *i = &p->items[n];
-        if (i->watch.partition != NULL)
+        if (i->watch.partition != NULL && p->message->acks != 0)
             item_fail(i, KAFKA_REQUEST_TIMED_OUT, "not replicated in time");
     }
     stop_waiting(p);
     produce_answer(p);
+}
+
+static void on_timeout(struct deadline *d)
+{
+    give_up((struct producing *)((char *)d - offsetof(struct producing, deadline)));
+}
+
+static void on_peer_gone(struct request *r)
+{
+    give_up(r->state);
 }
 
 /* True: some offsets are not safe yet, and the answer follows when they are. */
@@ -329,9 +343,10 @@ static bool wait_for_safety(struct producing *p)
     if (p->waiting == 0)
         return false;
     p->deadline.expired = on_timeout;
-    if (node_deadline(node, &p->deadline, p->message->timeout_ms))
-        return true;
-    on_timeout(&p->deadline); /* no memory to wait with */
+    p->request->peer_gone = on_peer_gone;
+    if (!request_may_wait(p->request) ||
+        !node_deadline(node, &p->deadline, p->message->timeout_ms))
+        give_up(p);
     return true;
 }
 
@@ -352,7 +367,8 @@ static void list_leaders(struct producing *p)
         arena_array(&p->request->arena, (size_t)p->leaders.count, sizeof(*out));
     for (int32_t i = 0; out != NULL && i < p->leaders.count; i++) {
         const struct leader_endpoint *l = &p->leaders.items[i];
-        out[i] = (struct produce_response_node_endpoint){l->id, l->host, l->port, l->rack};
+        out[i] =
+            (struct produce_response_node_endpoint){l->id, l->host, l->port, l->rack};
     }
     p->response.node_endpoints = out;
     p->response.node_endpoints_count = out == NULL ? 0 : p->leaders.count;
@@ -445,8 +461,8 @@ static void cleanup(struct request *r)
 }
 
 /* Lays out the answer and one item for each of its partitions. */
-static struct producing *producing_create(struct request *r, const struct produce_request *m,
-                                          int count)
+static struct producing *producing_create(struct request *r,
+                                          const struct produce_request *m, int count)
 {
     struct arena *a = &r->arena;
     struct producing *p = arena_alloc(a, sizeof(*p));

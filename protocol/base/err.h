@@ -29,7 +29,7 @@ enum err_code {
     ERR_CORRUPT = -20,   /* a file does not hold what it must */
     ERR_MALFORMED = -21, /* a message on the wire cannot be decoded */
     ERR_UNSUPPORTED_VERSION = -22,
-    ERR_INVALID = -23, /* a bad option, setting or argument */
+    ERR_INVALID = -23,  /* a bad option, setting or argument */
     ERR_MISMATCH = -24, /* of another cluster, node or format */
 
     /* Records and logs. */

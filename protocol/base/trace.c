@@ -21,13 +21,18 @@ static void stderr_write(const struct trace *trace, enum trace_level level,
 
 const struct trace trace_stderr = {.level = TRACE_WARN, .write = stderr_write};
 
-void trace_emit(const struct trace *trace, enum trace_level level,
-                const char *format, ...)
+void trace_emit(const struct trace *trace, enum trace_level level, const char *format,
+                ...)
 {
     char line[1024];
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    /* Names that clients chose are in many lines: they must not forge others. */
+    for (char *c = line; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    }
     trace->write(trace, level, line);
 }

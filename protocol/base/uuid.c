@@ -42,8 +42,7 @@ int uuid_parse(struct str text, struct uuid *out, struct err *err)
     int have = 0;
     size_t n = 0;
     for (int32_t i = 0; i < text.len && text.len == TEXT_LEN; i++) {
-        const char *at =
-            text.data[i] == '\0' ? NULL : strchr(ALPHABET, text.data[i]);
+        const char *at = text.data[i] == '\0' ? NULL : strchr(ALPHABET, text.data[i]);
         if (at == NULL)
             break;
         bits = bits << 6 | (uint32_t)(at - ALPHABET);
@@ -55,7 +54,6 @@ int uuid_parse(struct str text, struct uuid *out, struct err *err)
         if (i == TEXT_LEN - 1)
             return 0;
     }
-    return err_set(err, ERR_INVALID,
-                   "'%.*s' is not an id (22 characters of base64url)",
+    return err_set(err, ERR_INVALID, "'%.*s' is not an id (22 characters of base64url)",
                    STR_ARGS(text));
 }
