@@ -47,8 +47,22 @@ void log_manager_submit(struct log_manager *m, struct log_job *job,
     job->m = m;
     job->work = work;
     job->done = done;
+    job->sync_dir = !m->dir_synced;
     m->running++;
     executor_submit(m->o.executor, &job->job);
+}
+
+int log_manager_settle(struct log_job *job)
+{
+    if (job->sync_dir)
+        job->rc = log_dir_sync(job->m->o.dir, &job->err);
+    return job->rc;
+}
+
+void log_manager_settled(struct log_job *job)
+{
+    if (job->sync_dir && job->rc == 0)
+        job->m->dir_synced = true;
 }
 
 void log_requests_add(struct log_request **list, struct log_request *r)

@@ -55,6 +55,7 @@ static void create_work(struct log_job *job)
 {
     struct log_batch *b = (struct log_batch *)job;
     const struct log_manager_options *o = &b->m->o;
+    log_manager_settle(job);
     for (int i = 0; job->rc == 0 && i < b->count; i++) {
         struct log_folder folder = log_handle_folder(b->m, b->handles[i]);
         job->rc = log_folder_prepare(&folder, o->disk, o->random, o->trace,
@@ -99,6 +100,7 @@ static void create_done(struct log_job *job)
 {
     struct log_batch *b = (struct log_batch *)job;
     struct log_request *request = b->request;
+    log_manager_settled(job);
     for (int i = 0; i < b->count; i++)
         created(b, i);
     request->done(request, job->rc, &job->err);

@@ -183,8 +183,12 @@ static int write_one(struct checkpoint_job *c, int what, struct err *err)
 int checkpoint_job_write(struct checkpoint_job *c, struct err *err)
 {
     int rc = 0;
+    uint32_t before[CHECKPOINTS];
+    memcpy(before, c->crc, sizeof(before));
     for (int what = 0; rc == 0 && what < CHECKPOINTS; what++)
         rc = write_one(c, what, err);
+    if (rc == 0 && memcmp(before, c->crc, sizeof(before)) != 0)
+        rc = c->disk->ops->sync_dir(c->disk, c->dir, err);
     return rc;
 }
 

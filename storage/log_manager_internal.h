@@ -24,6 +24,7 @@ struct log_job {
     struct log_manager *m;
     void (*work)(struct log_job *job); /* pool */
     void (*done)(struct log_job *job); /* loop */
+    bool sync_dir;                     /* work() begins with log_manager_settle() */
     int rc;
     struct err err;
 };
@@ -70,8 +71,9 @@ struct log_manager {
     struct log_batch *creations; /* that wait for `renaming` */
     struct log_stop stop;
     bool stopping;
-    int running;  /* jobs */
-    int renaming; /* of those: folders change names */
+    int running;     /* jobs */
+    int renaming;    /* of those: folders change names */
+    bool dir_synced; /* log_dir_sync() has succeeded */
     bool checkpointing;
     bool removing;
     uint32_t written_crc[CHECKPOINTS]; /* of the text last written; 0: none */
@@ -83,6 +85,9 @@ struct log_manager {
 /* log_manager.c */
 void log_manager_submit(struct log_manager *m, struct log_job *job,
                         void (*work)(struct log_job *), void (*done)(struct log_job *));
+/* What comes before the first log is written: in work(), and its end in done(). */
+int log_manager_settle(struct log_job *job); /* pool */
+void log_manager_settled(struct log_job *job);
 void log_handle_enter(struct log_handle *h, enum log_state next);
 void log_topic_release(struct log_manager *m, struct log_topic *t);
 void log_requests_wake(struct log_request *list, int rc, const struct err *err);

@@ -20,6 +20,8 @@ static void open_work(struct log_job *job)
 {
     struct opening *o = (struct opening *)job;
     struct log_manager *m = job->m;
+    if (log_manager_settle(job) != 0)
+        return;
     job->rc = log_folder_prepare(&o->folder, m->o.disk, m->o.random, m->o.trace,
                                  &o->fresh, &job->err);
     if (job->rc != 0)
@@ -66,6 +68,7 @@ static void open_done(struct log_job *job)
     struct log_request *waiters = h->waiters;
     h->job = NULL;
     h->waiters = NULL;
+    log_manager_settled(job);
     if (job->rc == 0)
         take_log(m, o);
     if (h->state == LOG_DELETING)

@@ -5,6 +5,10 @@
  *   append B ──┐
  *   append C ──┴────────────► sync 2 ······ done: B, C
  *
+ * The first append of a run (registrations, which promise nothing to anybody) is
+ * called back on the next turn, while its sync goes on; with the data directory's
+ * own it makes up what a start would otherwise wait for.
+ *
  * A snapshot is taken between syncs, when nobody waits: then image and log agree.
  * Its bytes are made on the loop, written in a job. */
 #include "storage/metadata_log_internal.h"
@@ -74,7 +78,8 @@ void metadata_log_close(struct metadata_log *l)
 {
     if (l == NULL)
         return;
-    assert(!l->sync.running && !l->snapshot.running && !l->seal.running);
+    assert(!l->sync.running && !l->snapshot.running && !l->seal.running &&
+           !l->turn.running);
     partition_log_close(l->log);
     buf_free(&l->kraft_version);
     buf_free(&l->voters);
@@ -173,7 +178,7 @@ static void maybe_snapshot(struct metadata_log *l)
     struct err err;
     if (l->bytes_since_snapshot < l->o.max_bytes_between_snapshots ||
         l->snapshot.running || l->stop != NULL || l->waiting != NULL ||
-        l->syncing != NULL || partition_log_offline(l->log) != NULL)
+        l->syncing != NULL || l->first != NULL || partition_log_offline(l->log) != NULL)
         return;
     l->snapshot_id = (struct metadata_snapshot_id){partition_log_end_offset(l->log),
                                                    l->quorum.leader_epoch};
@@ -198,7 +203,10 @@ static int start_sync(struct metadata_log *l, struct err *err);
 static void sync_work(struct job *job)
 {
     struct metadata_job *j = (struct metadata_job *)job;
-    j->rc = log_flush_run(j->l->flush, &j->err);
+    struct metadata_log *l = j->l;
+    j->rc = l->dir_synced ? 0 : log_dir_sync(l->o.dir, &j->err);
+    if (j->rc == 0)
+        j->rc = log_flush_run(l->flush, &j->err);
 }
 
 static void sync_done(struct job *job)
@@ -213,8 +221,10 @@ static void sync_done(struct job *job)
     l->flush = NULL;
     l->syncing = NULL;
     j->running = false;
-    if (rc == 0)
+    if (rc == 0) {
+        l->dir_synced = true;
         partition_log_set_high_watermark(l->log, partition_log_recovery_point(l->log));
+    }
     struct err why = j->err; /* the next sync begins with a clean one */
     int next = l->waiting == NULL ? 0 : start_sync(l, &err);
     if (next != 0) {
@@ -235,6 +245,37 @@ static int start_sync(struct metadata_log *l, struct err *err)
     l->syncing = l->waiting;
     l->waiting = NULL;
     submit(l, &l->sync, sync_work, sync_done);
+    return 0;
+}
+
+/* ---- the first append ---------------------------------------------------- */
+
+static void turn_work(struct job *job)
+{
+    (void)job;
+}
+
+static void turn_done(struct job *job)
+{
+    struct metadata_job *j = (struct metadata_job *)job;
+    struct metadata_log *l = j->l;
+    struct metadata_log_request *first = l->first;
+    j->running = false;
+    l->first = NULL;
+    wake(first, 0, &j->err);
+    stop_step(l);
+}
+
+static int begin(struct metadata_log *l, struct metadata_log_request *r,
+                 struct err *err)
+{
+    int rc = start_sync(l, err);
+    if (rc != 0)
+        return rc;
+    l->began = true;
+    l->first = r;
+    r->next = NULL;
+    submit(l, &l->turn, turn_work, turn_done);
     return 0;
 }
 
@@ -287,6 +328,8 @@ int metadata_log_append(struct metadata_log *l, const struct metadata_record *re
     if (rc != 0)
         return rc;
     l->has_records = true;
+    if (!l->began)
+        return begin(l, r, err);
     LL_APPEND(l->waiting, r);
     if (l->sync.running)
         return 0;
@@ -314,8 +357,8 @@ static void seal_done(struct job *job)
 
 static void stop_step(struct metadata_log *l)
 {
-    if (l->stop != NULL && !l->sync.running && !l->snapshot.running &&
-        !l->seal.running)
+    if (l->stop != NULL && !l->turn.running && !l->sync.running &&
+        !l->snapshot.running && !l->seal.running)
         submit(l, &l->seal, seal_work, seal_done);
 }
 

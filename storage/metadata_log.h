@@ -84,8 +84,10 @@ struct metadata_log_request {
     struct metadata_log_request *next; /* the log's */
 };
 
-/* Appends one batch of `count` records and makes it durable. The records are
- * borrowed for the call. Negative: nothing was appended, no callback follows. A
+/* Appends one batch of `count` records and makes it durable. The first batch of a
+ * run, the controller's own, is called back before that: nobody was promised
+ * anything yet, and its sync follows at once. The records are borrowed for the
+ * call. Negative: nothing was appended, no callback follows. A
  * disk that refuses, now or in the sync, takes the log offline for good. */
 int metadata_log_append(struct metadata_log *l, const struct metadata_record *records,
                         int32_t count, struct metadata_log_request *r, struct err *err);

@@ -29,6 +29,11 @@ struct metadata_log {
     struct metadata_log_request *waiting; /* for the next sync */
     struct metadata_log_request *syncing; /* for the one that runs */
     struct metadata_job sync;
+    bool dir_synced; /* log_dir_sync() has succeeded */
+
+    struct metadata_log_request *first; /* called back on the next turn */
+    struct metadata_job turn;
+    bool began; /* the first append has been */
     struct log_flush *flush;
 
     struct metadata_job snapshot;

@@ -3,7 +3,7 @@
  * The epoch is one more than any that was seen: in quorum-state, in the log, in the
  * snapshot's name. quorum-state is written first and without a sync, for the
  * LeaderChange batch says the same and reaches the disk with the first append; so a
- * start without a change costs no sync at all. */
+ * start without a change waits for no sync at all. */
 #include "storage/metadata_log_internal.h"
 
 #include <stdio.h>
@@ -53,7 +53,10 @@ static int look_around(struct metadata_log *l, struct finding *f, struct err *er
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-static int open_log(struct metadata_log *l, struct err *err)
+/* Never taken for clean: the marker's removal is not durable when this log is
+ * written first. What is scanned here the replay reads anyway. */
+static int open_log(struct metadata_log *l, const struct finding *found,
+                    struct err *err)
 {
     struct partition_log_recovery recovery = {0};
     struct partition_log_options options = {
@@ -63,7 +66,8 @@ static int open_log(struct metadata_log *l, struct err *err)
         .random = l->o.random,
         .trace = l->o.trace,
         .config = &l->config,
-        .clean = l->o.dir->clean,
+        .clean = false,
+        .recovery_point = found->has_snapshot ? found->newest.end_offset : 0,
         .producer_id_expiration_ms = INT64_MAX,
     };
     int rc = partition_log_open(&options, &l->log, &recovery, err);
@@ -274,7 +278,7 @@ int metadata_log_load(struct metadata_log *l, struct err *err)
     struct finding found;
     int rc = look_around(l, &found, err);
     if (rc == 0)
-        rc = open_log(l, err);
+        rc = open_log(l, &found, err);
     if (rc == 0)
         rc = replay(l, &found, err);
     if (rc == 0 && !l->has_records)

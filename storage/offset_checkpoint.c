@@ -1,5 +1,7 @@
 #include "storage/offset_checkpoint.h"
 
+#include "storage/replace_file.h"
+
 struct reading {
     int (*each)(void *context, struct str topic, int32_t partition, int64_t offset);
     void *context;
@@ -45,7 +47,7 @@ int offset_checkpoint_write(const struct offset_checkpoint *c, struct disk *disk
     buf_append(&out, c->lines.data, c->lines.len);
     int rc = c->lines.failed || out.failed
                  ? err_nomem(err)
-                 : disk_write_file_atomically(disk, path, out.data, out.len, err);
+                 : replace_file_synced(disk, path, out.data, out.len, err);
     buf_free(&out);
     return rc;
 }

@@ -30,7 +30,8 @@ struct offset_checkpoint {
 void offset_checkpoint_add(struct offset_checkpoint *c, struct str topic,
                            int32_t partition, int64_t offset);
 
-/* Writes the file so that after a crash it is the old or the new one. */
+/* Writes the file so that after a crash it is the old or the new one: which of
+ * them, the next sync of the folder decides. */
 int offset_checkpoint_write(const struct offset_checkpoint *c, struct disk *disk,
                             const char *path, struct err *err);
 

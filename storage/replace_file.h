@@ -12,4 +12,9 @@
 int replace_file(struct disk *disk, const char *path, const void *data, size_t len,
                  struct err *err);
 
+/* The content is synced before the rename, the folder is not: whoever replaces
+ * several files in one folder syncs that once, behind them. */
+int replace_file_synced(struct disk *disk, const char *path, const void *data,
+                        size_t len, struct err *err);
+
 #endif

@@ -131,6 +131,19 @@ START_TEST(what_a_killed_first_start_left_counts_as_empty)
 }
 END_TEST
 
+START_TEST(an_empty_meta_properties_of_a_power_cut_counts_as_missing)
+{
+    struct fixture f;
+    open_fixture(&f);
+    f.options.path = temp_dir_path(&f.t, "");
+    temp_dir_write(&f.t, "meta.properties", "");
+    must_open(&f);
+    ck_assert(f.dir.fresh);
+    ck_assert_int_eq(log_dir_sync(&f.dir, &f.err), 0);
+    close_fixture(&f);
+}
+END_TEST
+
 START_TEST(directories_of_others_are_refused)
 {
     struct fixture f;
@@ -191,5 +204,6 @@ GREGOR_TESTS("log_dir", a_missing_directory_is_made_and_known_again,
              two_brokers_cannot_share_a_directory,
              a_folder_of_something_else_is_left_untouched,
              what_a_killed_first_start_left_counts_as_empty,
+             an_empty_meta_properties_of_a_power_cut_counts_as_missing,
              directories_of_others_are_refused, meta_properties_must_be_whole,
              apache_kafkas_directory_is_opened)
