@@ -28,8 +28,15 @@ struct partition_log *partition_log_of(const struct partition *p)
     return p->gone ? NULL : log_handle_log(&p->handle);
 }
 
-int partition_check_leader(const struct partition *p, int32_t leader_epoch,
-                           struct err *err)
+/* A leader that is alone in sync has committed all that its log held when it was
+ * opened: the checkpointed high watermark is older, or lost, after a crash. */
+static void take_over(const struct partition *p, struct partition_log *log)
+{
+    if (p->in_sync_count == 1 && p->flushing == NULL)
+        partition_log_set_high_watermark(log, partition_log_end_offset(log));
+}
+
+int partition_check_leader(struct partition *p, int32_t leader_epoch, struct err *err)
 {
     if (p->gone)
         return err_set(err, ERR_UNKNOWN_TOPIC_OR_PARTITION,
@@ -44,8 +51,10 @@ int partition_check_leader(const struct partition *p, int32_t leader_epoch,
     if (p->leader_id != partition_context_of(p)->node_id)
         return err_set(err, ERR_NOT_LEADER_OR_FOLLOWER, "node %d leads it",
                        p->leader_id);
-    if (partition_log_of(p) == NULL)
+    struct partition_log *log = partition_log_of(p);
+    if (log == NULL)
         return err_set(err, ERR_OFFLINE, "its log is offline");
+    take_over(p, log);
     return 0;
 }
 

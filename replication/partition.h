@@ -49,11 +49,12 @@ void partition_init(struct partition *p, struct replica_manager *manager);
 /* The log; NULL unless online on this node. */
 struct partition_log *partition_log_of(const struct partition *p);
 
-/* Checks what a request says of leadership. `leader_epoch` -1: not said.
+/* What every request does first: checks what it says of leadership (`leader_epoch`
+ * -1: nothing), and that this replica can lead.
  * ERR_NOT_LEADER_OR_FOLLOWER, ERR_FENCED_LEADER_EPOCH, ERR_UNKNOWN_LEADER_EPOCH,
- * ERR_OFFLINE when the log is. */
-int partition_check_leader(const struct partition *p, int32_t leader_epoch,
-                           struct err *err);
+ * ERR_OFFLINE when the log is. A leader that is alone in sync then has its high
+ * watermark at the log's end, unless a flush holds it back. */
+int partition_check_leader(struct partition *p, int32_t leader_epoch, struct err *err);
 
 /* Appends a validated batch as leader. */
 int partition_append(struct partition *p, uint8_t *batch, int32_t size,
