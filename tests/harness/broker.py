@@ -65,6 +65,7 @@ class Gregor:
         options=(),
         data=None,
         port=0,
+        listen=True,
         file_size_limit=None,
     ):
         self.workdir = Path(workdir)
@@ -73,6 +74,7 @@ class Gregor:
         self.topics = list(topics)
         self.options = list(options)
         self.port = port
+        self.listen = listen  # False: the configuration says where
         self.file_size_limit = file_size_limit
         self.process = None
         self.host = "127.0.0.1"
@@ -87,7 +89,8 @@ class Gregor:
         command = [str(BINARY)]
         if "--ephemeral" not in self.options:
             command += ["--data", str(self.data)]
-        command += ["--listen", f"{self.host}:{self.port}"]
+        if self.listen:
+            command += ["--listen", f"{self.host}:{self.port}"]
         command += ["--ready-file", str(self.ready_file), "--exit-with-parent"]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]

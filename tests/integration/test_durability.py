@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import time
 
 import pytest
 
@@ -76,6 +77,7 @@ def test_a_producers_sequences_survive(gregor, end):
     def numbered(sequence):
         return batch(
             [b"n"],
+            timestamp=int(time.time() * 1000),  # an old producer is forgotten
             producer_id=producer_id,
             producer_epoch=epoch,
             base_sequence=sequence,
@@ -190,7 +192,11 @@ def test_damaged_producer_snapshots_are_made_again(gregor, damage):
     with Connection(broker.address) as connection:
         producer_id, epoch = wire.init_producer_id(connection)
         one = batch(
-            [b"n"], producer_id=producer_id, producer_epoch=epoch, base_sequence=0
+            [b"n"],
+            timestamp=int(time.time() * 1000),
+            producer_id=producer_id,
+            producer_epoch=epoch,
+            base_sequence=0,
         )
         assert produce(connection, "t", 0, one) == (wire.NONE, 0)
     broker.restart()
