@@ -80,7 +80,7 @@ static bool is_unsupported(int64_t timestamp, int16_t version)
     }
 }
 
-static int check_leader(const struct request *r, const struct partition *p,
+static int check_leader(const struct request *r, struct partition *p,
                         int32_t leader_epoch)
 {
     const struct list_offsets_request *m = r->message;
@@ -101,7 +101,7 @@ static enum fetch_isolation isolation_of(const struct list_offsets_request *m)
 
 /* Kafka notes a leader epoch in the log when leadership begins, Gregor with its
  * first record: while there is none, the log's start is of the current epoch. */
-static int32_t leader_epoch_of_start(const struct partition *p)
+static int32_t leader_epoch_of_start(struct partition *p)
 {
     struct partition_log *log = partition_log_of(p);
     int64_t start = partition_log_start_offset(log);
