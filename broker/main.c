@@ -56,7 +56,7 @@ static int print_config(const struct main_options *o)
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILED;
 }
 
-/* Waits for SIGTERM, SIGINT or the parent's end. */
+/* Waits for a signal that ends us, or for the parent's end. */
 static void wait_for_end(int signals, int parent)
 {
     struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
@@ -89,15 +89,17 @@ static int serve(const struct main_options *o, int signals, int64_t started_us)
     enum gregor_status status = gregor_start(&o->broker, &g, error);
     if (status != GREGOR_OK)
         return complain(error, status == GREGOR_USAGE ? EXIT_USAGE : EXIT_FAILED);
-    printf("gregor ready bootstrap=%s data=%s pid=%d ms=%lld\n", gregor_bootstrap(g),
-           gregor_data_dir(g), (int)getpid(),
-           (long long)(now_us() - started_us + 500) / 1000);
-    fflush(stdout);
+    /* The file before the line: who has read one finds the other. */
     int result = EXIT_SUCCESS;
-    if (o->ready_file != NULL && ready_file_write(o->ready_file, g, error) != 0)
+    if (o->ready_file != NULL && ready_file_write(o->ready_file, g, error) != 0) {
         result = complain(error, EXIT_FAILED);
-    else
+    } else {
+        printf("gregor ready bootstrap=%s data=%s pid=%d ms=%lld\n",
+               gregor_bootstrap(g), gregor_data_dir(g), (int)getpid(),
+               (long long)(now_us() - started_us + 500) / 1000);
+        fflush(stdout);
         wait_for_end(signals, parent);
+    }
     if (o->ready_file != NULL)
         unlink(o->ready_file);
     if (gregor_stop(g, error) != GREGOR_OK)
@@ -126,6 +128,8 @@ int main(int argc, char **argv)
         sigemptyset(&ends);
         sigaddset(&ends, SIGTERM);
         sigaddset(&ends, SIGINT);
+        sigaddset(&ends, SIGHUP);
+        sigaddset(&ends, SIGQUIT);
         sigprocmask(SIG_BLOCK, &ends, NULL);
         int signals = signalfd(-1, &ends, SFD_CLOEXEC);
         if (signals < 0)
