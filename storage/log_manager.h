@@ -57,6 +57,7 @@ struct log_handle {
     int32_t partition;
     uint8_t state; /* enum log_state */
     bool clean;    /* its files may be trusted without a scan */
+    bool unsynced; /* its partition.metadata is; the first flush mends it */
 };
 
 struct log_manager_options {

@@ -3,7 +3,10 @@
  *   log_manager_delete ─► wait for the handles' own jobs ─► rename ─► callback
  *   log_manager_create ─► wait until nothing is renamed ──► make ───► callback
  *
- * so that a topic which is deleted and made anew at once finds the name free. */
+ * so that a topic which is deleted and made anew at once finds the name free.
+ *
+ * Making waits for no device: what a power cut takes is made again on first use, and
+ * the first flush of a log syncs its folder, partition.metadata and all. */
 #include "storage/log_manager_internal.h"
 
 #include <limits.h>
@@ -55,7 +58,6 @@ static void create_work(struct log_job *job)
 {
     struct log_batch *b = (struct log_batch *)job;
     const struct log_manager_options *o = &b->m->o;
-    log_manager_settle(job);
     for (int i = 0; job->rc == 0 && i < b->count; i++) {
         struct log_folder folder = log_handle_folder(b->m, b->handles[i]);
         job->rc = log_folder_prepare(&folder, o->disk, o->random, o->trace,
@@ -63,8 +65,6 @@ static void create_work(struct log_job *job)
         if (job->rc == 0)
             b->made++;
     }
-    if (job->rc == 0)
-        job->rc = o->disk->ops->sync_dir(o->disk, log_manager_path(b->m), &job->err);
 }
 
 static void created(struct log_batch *b, int i)
@@ -74,7 +74,7 @@ static void created(struct log_batch *b, int i)
     struct err err;
     h->job = NULL;
     if (b->fresh[i]) {
-        h->clean = true;
+        h->clean = h->unsynced = true;
         h->recovery_point = h->high_watermark = h->log_start_offset = 0;
     }
     if (h->state == LOG_DELETING) {
@@ -100,7 +100,6 @@ static void create_done(struct log_job *job)
 {
     struct log_batch *b = (struct log_batch *)job;
     struct log_request *request = b->request;
-    log_manager_settled(job);
     for (int i = 0; i < b->count; i++)
         created(b, i);
     request->done(request, job->rc, &job->err);

@@ -5,17 +5,23 @@
 
 #include <stdlib.h>
 
+#include "storage/partition_metadata.h"
+
 struct flushing {
     struct log_job job;
     struct log_handle *h;
     struct log_flush *flush;     /* NULL: all is on disk already */
     struct log_request *waiters; /* who hears of this one */
+    const char *dir;             /* the log's */
+    bool sync_metadata;
 };
 
 static void flush_work(struct log_job *job)
 {
     struct flushing *f = (struct flushing *)job;
-    if (f->flush != NULL)
+    if (f->sync_metadata)
+        job->rc = partition_metadata_sync(job->m->o.disk, f->dir, &job->err);
+    if (job->rc == 0 && f->flush != NULL)
         job->rc = log_flush_run(f->flush, &job->err);
 }
 
@@ -44,6 +50,8 @@ static void flush_done(struct log_job *job)
     if (f->flush != NULL)
         partition_log_flush_end(h->log, f->flush, job->rc, &job->err);
     h->job = NULL;
+    if (job->rc == 0)
+        h->unsynced = false;
     log_manager_check(m, h);
     struct log_request *waiters = f->waiters;
     if (h->state == LOG_DELETING)
@@ -67,6 +75,8 @@ int log_manager_start_flush(struct log_manager *m, struct log_handle *h,
         return rc;
     }
     f->h = h;
+    f->dir = partition_log_dir(h->log);
+    f->sync_metadata = h->unsynced;
     f->waiters = h->waiters;
     h->waiters = NULL;
     h->job = &f->job;

@@ -49,6 +49,7 @@ static void take_log(struct log_manager *m, struct opening *o)
 {
     struct log_handle *h = o->h;
     h->log = o->log;
+    h->unsynced |= o->fresh;
     DL_APPEND(m->open, h);
     partition_log_set_config(h->log, h->topic->config);
     int64_t end = partition_log_end_offset(h->log);

@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "storage/partition_metadata.h"
+
 #define SEAL_CHUNK 64
 
 struct sealing {
@@ -29,11 +31,20 @@ static void fail(struct log_stop *s, int rc, const struct err *err)
     }
 }
 
+/* An empty log may lose its partition.metadata: it is made anew with the folder. */
+static int seal(struct log_manager *m, struct log_handle *h, struct err *err)
+{
+    int rc = 0;
+    if (h->unsynced && partition_log_end_offset(h->log) > 0)
+        rc = partition_metadata_sync(m->o.disk, partition_log_dir(h->log), err);
+    return rc != 0 ? rc : partition_log_seal(h->log, err);
+}
+
 static void seal_work(struct log_job *job)
 {
     struct sealing *s = (struct sealing *)job;
     for (int i = 0; i < s->count; i++)
-        s->rcs[i] = partition_log_seal(s->handles[i]->log, &s->errs[i]);
+        s->rcs[i] = seal(job->m, s->handles[i], &s->errs[i]);
 }
 
 static void seal_done(struct log_job *job)

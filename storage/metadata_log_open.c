@@ -203,7 +203,7 @@ static int furnish(struct metadata_log *l, struct err *err)
     struct metadata_snapshot_writer w;
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/" BOOTSTRAP_FILE, l->o.dir->path);
-    int rc = partition_metadata_replace(l->o.disk, l->dir, metadata_topic_id, err);
+    int rc = partition_metadata_write(l->o.disk, l->dir, metadata_topic_id, err);
     if (rc != 0)
         return rc;
     rc = build_bootstrap(l, &w, err);

@@ -58,11 +58,8 @@ int partition_metadata_read(struct disk *disk, const char *dir, struct uuid *top
     return rc;
 }
 
-typedef int (*file_writer)(struct disk *disk, const char *path, const void *data,
-                           size_t len, struct err *err);
-
-static int write_with(file_writer write, struct disk *disk, const char *dir,
-                      struct uuid topic_id, struct err *err)
+int partition_metadata_write(struct disk *disk, const char *dir, struct uuid topic_id,
+                             struct err *err)
 {
     struct buf path = BUF_INIT;
     char id[UUID_TEXT_SIZE];
@@ -72,19 +69,22 @@ static int write_with(file_writer write, struct disk *disk, const char *dir,
                        uuid_text(topic_id, id));
     int rc = metadata_path(&path, dir, err);
     if (rc == 0)
-        rc = write(disk, (const char *)path.data, text, (size_t)len, err);
+        rc = replace_file(disk, (const char *)path.data, text, (size_t)len, err);
     buf_free(&path);
     return rc;
 }
 
-int partition_metadata_write(struct disk *disk, const char *dir, struct uuid topic_id,
-                             struct err *err)
+int partition_metadata_sync(struct disk *disk, const char *dir, struct err *err)
 {
-    return write_with(disk_write_file_atomically, disk, dir, topic_id, err);
-}
-
-int partition_metadata_replace(struct disk *disk, const char *dir, struct uuid topic_id,
-                               struct err *err)
-{
-    return write_with(replace_file, disk, dir, topic_id, err);
+    struct buf path = BUF_INIT;
+    int fd;
+    int rc = metadata_path(&path, dir, err);
+    if (rc == 0)
+        rc = disk->ops->open(disk, (const char *)path.data, DISK_WRITE, &fd, err);
+    if (rc == 0) {
+        rc = disk->ops->sync(disk, fd, err);
+        disk->ops->close(disk, fd);
+    }
+    buf_free(&path);
+    return rc == 0 ? 0 : err_context(err, "%s/partition.metadata", dir);
 }

@@ -14,12 +14,12 @@
 int partition_metadata_read(struct disk *disk, const char *dir, struct uuid *topic_id,
                             struct err *err);
 
-/* Durable when it returns. */
+/* Does not wait for the device: thousands are written when a large topic is made. */
 int partition_metadata_write(struct disk *disk, const char *dir, struct uuid topic_id,
                              struct err *err);
 
-/* Not waiting for the device: for a folder whose topic id is known without it. */
-int partition_metadata_replace(struct disk *disk, const char *dir, struct uuid topic_id,
-                               struct err *err);
+/* Makes what was written durable; so has to be before records are, for a folder
+ * without it is nobody's. The folder's own sync comes with that of the records. */
+int partition_metadata_sync(struct disk *disk, const char *dir, struct err *err);
 
 #endif

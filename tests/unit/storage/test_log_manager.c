@@ -368,6 +368,66 @@ START_TEST(the_markers_removal_is_durable_before_a_log_is_opened)
 }
 END_TEST
 
+START_TEST(creation_waits_for_no_device)
+{
+    struct fixture f;
+    struct log_handle h;
+    open_fixture(&f);
+    unsigned before = f.disk.syncs;
+    create(&f, &h, "t", 1, 0);
+    ck_assert_uint_eq(f.disk.syncs, before);
+    close_fixture(&f);
+}
+END_TEST
+
+START_TEST(the_first_flush_makes_the_folder_durable_too)
+{
+    struct fixture f;
+    struct log_handle h;
+    struct reply r = reply();
+    open_fixture(&f);
+    create(&f, &h, "t", 1, 0);
+    must_open(&f, &h);
+    must_append(&f, &h, 3);
+    ck_assert_int_eq(log_manager_flush(f.m, &h, &r.request, &f.err), 0);
+    run(&f);
+    expect(&r, 0);
+    kill_broker(&f);
+    fake_disk_crash(&f.disk);
+    start(&f);
+    add(&f, &h, "t", 1, 0);
+    r = reply();
+    ck_assert_int_eq(log_manager_recover_all(f.m, &r.request, &f.err), 0);
+    run(&f);
+    ck_assert_int_eq(partition_log_end_offset(log_handle_log(&h)), 3);
+    close_fixture(&f);
+}
+END_TEST
+
+START_TEST(a_power_cut_after_the_stop_takes_nothing)
+{
+    struct fixture f;
+    struct log_handle h, empty;
+    open_fixture(&f);
+    create(&f, &h, "t", 1, 0);
+    create(&f, &empty, "empty", 2, 0);
+    must_open(&f, &h);
+    must_open(&f, &empty);
+    must_append(&f, &h, 3);
+    stop(&f);
+    fake_disk_crash(&f.disk);
+    start(&f);
+    ck_assert(f.dir.clean);
+    add(&f, &h, "t", 1, 0);
+    add(&f, &empty, "empty", 2, 0);
+    log_manager_start(f.m);
+    ck_assert_int_eq(partition_log_end_offset(must_open(&f, &h)), 3);
+    ck_assert_int_eq(partition_log_end_offset(must_open(&f, &empty)), 0);
+    must_append(&f, &empty, 1);
+    close_fixture(&f);
+}
+END_TEST
+
 /* ---- recovery ------------------------------------------------------------ */
 
 START_TEST(after_a_kill_all_logs_are_recovered_in_parallel)
@@ -920,25 +980,30 @@ START_TEST(sizes_are_told_of_logs_not_open_too)
 }
 END_TEST
 
-GREGOR_TESTS(
-    "log_manager", the_markers_removal_is_durable_before_a_log_is_opened,
-    adding_a_replica_touches_no_disk, a_created_log_takes_records_and_keeps_them,
-    callers_share_one_opening, a_replica_may_be_opened_while_it_is_made,
-    a_log_that_cannot_be_opened_is_offline_and_others_go_on,
-    after_a_kill_all_logs_are_recovered_in_parallel, recovery_of_nothing_ends_too,
-    a_damaged_checkpoint_matters_only_after_a_clean_stop,
-    folders_that_nobody_knows_are_set_aside_not_deleted,
-    a_folder_of_another_topic_id_is_a_stray,
-    a_folder_without_partition_metadata_is_a_stray,
-    leftovers_of_deletions_are_removed_at_start,
-    a_deleted_log_is_renamed_first_and_removed_later, a_name_may_be_made_anew_at_once,
-    deletion_waits_for_the_job_under_way_and_tells_those_who_wait,
-    long_names_are_cut_to_what_a_folder_may_have,
-    flushes_that_come_during_one_share_the_next,
-    a_failed_flush_takes_the_log_offline_and_is_told_once,
-    a_failed_append_takes_the_log_offline, flush_ms_is_honoured_by_the_tick,
-    checkpoints_come_with_time_and_only_when_something_changed,
-    logs_never_opened_keep_their_checkpointed_offsets,
-    a_stop_waits_for_what_is_under_way, no_marker_is_written_when_a_log_failed,
-    a_stop_that_fails_anywhere_loses_nothing,
-    ten_thousand_idle_partitions_stop_in_few_jobs, sizes_are_told_of_logs_not_open_too)
+GREGOR_TESTS("log_manager", adding_a_replica_touches_no_disk,
+             a_created_log_takes_records_and_keeps_them, callers_share_one_opening,
+             a_replica_may_be_opened_while_it_is_made,
+             a_log_that_cannot_be_opened_is_offline_and_others_go_on,
+             the_markers_removal_is_durable_before_a_log_is_opened,
+             creation_waits_for_no_device, the_first_flush_makes_the_folder_durable_too,
+             a_power_cut_after_the_stop_takes_nothing,
+             after_a_kill_all_logs_are_recovered_in_parallel,
+             recovery_of_nothing_ends_too,
+             a_damaged_checkpoint_matters_only_after_a_clean_stop,
+             folders_that_nobody_knows_are_set_aside_not_deleted,
+             a_folder_of_another_topic_id_is_a_stray,
+             a_folder_without_partition_metadata_is_a_stray,
+             leftovers_of_deletions_are_removed_at_start,
+             a_deleted_log_is_renamed_first_and_removed_later,
+             a_name_may_be_made_anew_at_once,
+             deletion_waits_for_the_job_under_way_and_tells_those_who_wait,
+             long_names_are_cut_to_what_a_folder_may_have,
+             flushes_that_come_during_one_share_the_next,
+             a_failed_flush_takes_the_log_offline_and_is_told_once,
+             a_failed_append_takes_the_log_offline, flush_ms_is_honoured_by_the_tick,
+             checkpoints_come_with_time_and_only_when_something_changed,
+             logs_never_opened_keep_their_checkpointed_offsets,
+             a_stop_waits_for_what_is_under_way, no_marker_is_written_when_a_log_failed,
+             a_stop_that_fails_anywhere_loses_nothing,
+             ten_thousand_idle_partitions_stop_in_few_jobs,
+             sizes_are_told_of_logs_not_open_too)
