@@ -647,6 +647,27 @@ START_TEST(a_name_may_be_made_anew_at_once)
 }
 END_TEST
 
+START_TEST(a_name_is_not_made_anew_while_the_old_log_is_busy)
+{
+    struct fixture f;
+    struct log_handle old, new;
+    struct reply opened = reply(), deleted, made = reply();
+    struct log_handle *handles[] = {&new};
+    open_fixture(&f);
+    create(&f, &old, "t", 1, 0);
+    ck_assert_int_eq(log_manager_ensure_open(f.m, &old, &opened.request, &f.err), 0);
+    ck_assert_int_eq(delete_one(&f, &old, &deleted), 0);
+    add(&f, &new, "t", 2, 0);
+    ck_assert_int_eq(log_manager_create(f.m, handles, 1, &made.request, &f.err), 0);
+    run(&f);
+    expect(&deleted, 0);
+    expect(&made, 0);
+    ck_assert_int_eq(find_folder(&f, "t-0.", "-delete").count, 1);
+    ck_assert_int_eq(find_folder(&f, "t-0.", "-stray").count, 0);
+    close_fixture(&f);
+}
+END_TEST
+
 START_TEST(deletion_waits_for_the_job_under_way_and_tells_those_who_wait)
 {
     struct fixture f;
@@ -904,6 +925,9 @@ START_TEST(a_stop_that_fails_anywhere_loses_nothing)
         fake_disk_fail_nth(&f.disk, 0);
         ck_assert_int_eq(r.calls, 1);
         ck_assert(r.rc == 0 || fired);
+        /* A log that could not be sealed is reason enough for no marker. */
+        ck_assert(!fake_disk_has(&f.disk, MARKER) ||
+                  strstr(f.traced, "offline") == NULL);
         kill_broker(&f);
 
         start(&f);
@@ -996,6 +1020,7 @@ GREGOR_TESTS("log_manager", adding_a_replica_touches_no_disk,
              leftovers_of_deletions_are_removed_at_start,
              a_deleted_log_is_renamed_first_and_removed_later,
              a_name_may_be_made_anew_at_once,
+             a_name_is_not_made_anew_while_the_old_log_is_busy,
              deletion_waits_for_the_job_under_way_and_tells_those_who_wait,
              long_names_are_cut_to_what_a_folder_may_have,
              flushes_that_come_during_one_share_the_next,

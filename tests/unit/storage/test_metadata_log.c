@@ -512,10 +512,23 @@ START_TEST(a_damaged_snapshot_is_refused)
     snprintf(path, sizeof(path), FOLDER "/%s", name);
     uint8_t *bytes = fake_disk_content(&f->fake, path, &len);
     struct buf cut = BUF_INIT;
+    struct buf bytes_before = BUF_INIT;
+    buf_append(&bytes_before, bytes, len);
     buf_append(&cut, bytes, len - 75); /* the footer */
     fake_disk_put(&f->fake, path, cut.data, cut.len);
     ck_assert_int_eq(try_start(f), ERR_CORRUPT);
     ck_assert_ptr_nonnull(strstr(f->err.message, name));
+    cut.len = 0;
+    buf_append(&cut, bytes_before.data, bytes_before.len);
+    /* What the checksum of the first batch, the header's, covers. */
+    for (size_t i = 21; i < 83; i++) {
+        cut.data[i] ^= 0x20;
+        fake_disk_put(&f->fake, path, cut.data, cut.len);
+        cut.data[i] ^= 0x20;
+        int rc = try_start(f);
+        ck_assert_msg(rc == ERR_CORRUPT, "%zu: %d", i, rc);
+    }
+    buf_free(&bytes_before);
     buf_free(&cut);
     fake_disk_free(&f->fake);
     free(f);
@@ -676,9 +689,9 @@ START_TEST(a_snapshot_written_here_is_kafkas_but_for_its_times)
 }
 END_TEST
 
-GREGOR_TESTS("metadata_log", the_first_append_of_a_run_waits_for_no_device,
-             a_new_directory_is_furnished_as_kafkas, a_new_directory_costs_few_syncs,
-             records_come_back_in_order_in_a_new_epoch,
+GREGOR_TESTS("metadata_log", a_new_directory_is_furnished_as_kafkas,
+             a_new_directory_costs_few_syncs, records_come_back_in_order_in_a_new_epoch,
+             the_first_append_of_a_run_waits_for_no_device,
              a_start_without_a_change_syncs_nothing,
              appends_during_a_sync_share_the_next,
              a_failed_sync_refuses_all_that_follows,
