@@ -173,7 +173,8 @@ int listener_start(struct listener *l, struct err *err)
 
 void listener_resume(struct listener *l)
 {
-    if (l->accepting || l->node->stopping)
+    bool started = l->poll.data != NULL; /* not while logs are recovered */
+    if (!started || l->accepting || l->node->stopping)
         return;
     l->accepting = true;
     uv_poll_start(&l->poll, UV_READABLE, on_acceptable);

@@ -119,21 +119,33 @@ static int bind_listeners(struct node *node, struct err *err)
     return 0;
 }
 
+/* A directory keeps its id, unless the settings insist on one. */
+static int32_t asked_node_id(const struct broker_config *config)
+{
+    struct str value;
+    enum setting_source source;
+    bool set = broker_config_get(config, STR_LITERAL("node.id"), &value, &source) &&
+               source > SETTING_SOURCE_PROFILE;
+    return set ? config->node_id : -1;
+}
+
 int node_open(const struct node_options *o, struct node *node, struct err *err)
 {
     *node = (struct node){.env = o->env, .config = o->config, .id = o->config->node_id};
+    node_connections_init(node);
+    /* An address in use is found before the directory is touched. */
+    int rc = bind_listeners(node, err);
+    if (rc != 0)
+        return rc;
     struct log_dir_options dir = {
         .path = o->data_dir,
         .disk = o->env.disk,
         .random = o->env.random,
-        .node_id = node->id,
+        .node_id = asked_node_id(o->config),
     };
-    int rc = log_dir_open(&dir, &node->dir, err);
-    if (rc != 0)
-        return rc;
+    rc = log_dir_open(&dir, &node->dir, err);
     node->id = node->dir.node_id;
-    node_connections_init(node);
-    return bind_listeners(node, err);
+    return rc;
 }
 
 int node_load(struct node *node, struct controller *controller,

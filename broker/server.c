@@ -152,6 +152,19 @@ static int open_metadata(struct server *s, struct err *err)
     return controller_create(&controller, &s->controller, err);
 }
 
+/* A start that failed before any log was opened has spoilt nothing: the next one
+ * need not recover. */
+static void leave_clean(struct server *s)
+{
+    struct log_dir *dir = &s->node.dir;
+    struct err err = {0};
+    if (dir->path == NULL || !dir->clean || dir->fresh)
+        return;
+    if (log_dir_mark_clean(dir, dir->last_broker_epoch, &err) != 0)
+        trace_warn(s->options.env.trace, "the next start will recover all logs: %s",
+                   err.message);
+}
+
 int server_open(const struct server_options *options, struct server **out,
                 struct err *err)
 {
@@ -172,6 +185,7 @@ int server_open(const struct server_options *options, struct server **out,
         rc = node_load(&s->node, s->controller, s->image, err);
     }
     if (rc != 0) {
+        leave_clean(s);
         server_close(s);
         return rc;
     }
