@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define ROLL_CHECK_MS 10000
+#define ROLL_CHECK_MS 120000 /* partition_log_roll_if_due(): every few minutes */
 #define FLUSH_CHECK_MAX_MS 1000
-#define FLUSH_CHECK_MIN_MS 20
+#define LOG_CHECK_MIN_MS 20
 
 /* ---- jobs and requests --------------------------------------------------- */
 
@@ -259,9 +259,23 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* One pass over the open logs; returns in how many ms one of them may have to be
- * flushed. */
-static int64_t tick_logs(struct log_manager *m, bool rolls, bool expiry)
+/* What is due for one log; in how many ms it may have to be flushed or cleaned up. */
+static int64_t tick_log(struct log_manager *m, struct log_handle *h, int64_t now_ms)
+{
+    struct err err;
+    int64_t cleanup_due_ms = partition_log_cleanup_due_ms(h->log);
+    if (h->job == NULL && partition_log_flush_overdue(h->log))
+        log_manager_start_flush(m, h, &err);
+    else if (h->job == NULL && cleanup_due_ms <= now_ms)
+        log_manager_clean_up(m, h);
+    int64_t flush_ms = h->topic->config->flush_ms;
+    if (flush_ms != INT64_MAX)
+        flush_ms = earlier(flush_ms, FLUSH_CHECK_MAX_MS);
+    return earlier(flush_ms, cleanup_due_ms - now_ms);
+}
+
+/* One pass over the open logs; returns in how many ms one of them wants the next. */
+static int64_t tick_logs(struct log_manager *m, int64_t now_ms, bool rolls, bool expiry)
 {
     int64_t wait = INT64_MAX;
     struct err err;
@@ -269,23 +283,15 @@ static int64_t tick_logs(struct log_manager *m, bool rolls, bool expiry)
     DL_FOREACH_SAFE (m->open, h, next) {
         if (h->state != LOG_ONLINE || log_manager_check(m, h))
             continue;
-        int64_t flush_ms = h->topic->config->flush_ms;
-        if (flush_ms != INT64_MAX) {
-            wait = earlier(wait, flush_ms);
-            if (h->job == NULL && partition_log_flush_overdue(h->log))
-                log_manager_start_flush(m, h, &err);
-        }
+        wait = earlier(wait, tick_log(m, h, now_ms));
         if (rolls)
             partition_log_roll_if_due(h->log, &err);
         if (expiry)
             partition_log_expire_producers(h->log);
         log_manager_check(m, h);
     }
-    if (wait == INT64_MAX)
-        return wait;
-    return wait > FLUSH_CHECK_MAX_MS   ? FLUSH_CHECK_MAX_MS
-           : wait < FLUSH_CHECK_MIN_MS ? FLUSH_CHECK_MIN_MS
-                                       : wait;
+    /* What is overdue waits for a job: to ask often would not help it. */
+    return wait < LOG_CHECK_MIN_MS ? LOG_CHECK_MIN_MS : wait;
 }
 
 static bool is_due(int64_t *next_ms, int64_t now_ms, int64_t interval_ms)
@@ -304,7 +310,7 @@ int64_t log_manager_tick(struct log_manager *m, int64_t now_ms)
     bool expiry = is_due(&m->next_expiry_ms, now_ms, m->o.producer_expiry_interval_ms);
     bool checkpoint =
         is_due(&m->next_checkpoint_ms, now_ms, m->o.checkpoint_interval_ms);
-    int64_t wait = tick_logs(m, rolls, expiry);
+    int64_t wait = tick_logs(m, now_ms, rolls, expiry);
     if (checkpoint)
         log_manager_checkpoint(m);
     log_manager_remove_doomed(m, now_ms);

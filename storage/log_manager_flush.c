@@ -25,7 +25,7 @@ static void flush_work(struct log_job *job)
         job->rc = log_flush_run(f->flush, &job->err);
 }
 
-static void start_next(struct log_manager *m, struct log_handle *h)
+void log_manager_next_flush(struct log_manager *m, struct log_handle *h)
 {
     struct err err;
     if (h->waiters == NULL)
@@ -57,7 +57,7 @@ static void flush_done(struct log_job *job)
     if (h->state == LOG_DELETING)
         log_manager_handle_idle(m, h);
     else
-        start_next(m, h);
+        log_manager_next_flush(m, h);
     log_requests_wake(waiters, job->rc, &job->err);
     free(f);
 }

@@ -117,6 +117,12 @@ int log_manager_start_open(struct log_manager *m, struct log_handle *h,
 /* log_manager_flush.c */
 int log_manager_start_flush(struct log_manager *m, struct log_handle *h,
                             struct err *err);
+/* The handle's job is done: the flush for those who came meanwhile, if any did. */
+void log_manager_next_flush(struct log_manager *m, struct log_handle *h);
+
+/* log_manager_cleanup.c */
+/* For a handle without a job whose log has files due for removal. */
+void log_manager_clean_up(struct log_manager *m, struct log_handle *h);
 
 /* log_manager_batch.c */
 void log_manager_renaming_done(struct log_manager *m);

@@ -180,6 +180,8 @@ int partition_log_delete_records(struct partition_log *log, int64_t before_offse
  * begin() gives NULL while none is due, which run() and end() accept. What
  * run() cannot remove is left for the next start; the log stays online. */
 struct log_cleanup;
+/* When the next one is due, monotonic; INT64_MAX: nothing waits. */
+int64_t partition_log_cleanup_due_ms(const struct partition_log *log);
 int partition_log_cleanup_begin(struct partition_log *log, struct log_cleanup **out,
                                 struct err *err);
 int log_cleanup_run(struct log_cleanup *cleanup, struct err *err); /* pool job */

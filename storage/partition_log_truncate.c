@@ -121,6 +121,12 @@ static int count_due(const struct partition_log *log)
     return due;
 }
 
+int64_t partition_log_cleanup_due_ms(const struct partition_log *log)
+{
+    const struct deleted_segment *deleted = (const void *)log->deleted.data;
+    return log->deleted.len == 0 ? INT64_MAX : deleted->due_ms;
+}
+
 int partition_log_cleanup_begin(struct partition_log *log, struct log_cleanup **out,
                                 struct err *err)
 {
