@@ -145,9 +145,13 @@ static int decode(struct request *r, const uint8_t *frame, int32_t size,
     r->message = arena_alloc(&r->arena, r->api->request->size);
     if (r->message == NULL)
         return err_nomem(err);
-    struct bytes body = {reader.at, (int32_t)(reader.end - reader.at)};
-    return message_decode(r->api->request, r->version, body, &r->arena, r->message,
-                          err);
+    /* Bytes behind the request are passed over, as Kafka does: librdkafka sends
+     * three too many when it asks for the metadata of all topics (its issue 5049). */
+    r->api->request->decode(&reader, r->version, r->message);
+    if (reader.failed)
+        return err_set(err, ERR_MALFORMED, "%s version %d cannot be read: %s",
+                       r->api->request->name, r->version, reader.why);
+    return 0;
 }
 
 static struct request *request_create(struct node *node, struct connection *c,

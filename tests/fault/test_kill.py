@@ -9,7 +9,6 @@ import os
 import random
 import subprocess
 
-import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from harness.broker import free_port
@@ -95,16 +94,17 @@ def read_everything(bootstrap):
     offsets = dict.fromkeys(places, 0)
     ended = set()
     while len(ended) < len(places):
-        for message in consumer.consume(1000, timeout=30) or pytest.fail("no records"):
-            place = message.topic(), message.partition()
-            if message.error():
-                assert message.error().code() == KafkaError._PARTITION_EOF
-                ended.add(place)
-                continue
-            assert message.offset() == offsets[place], f"a gap in {place}"
-            offsets[place] += 1
-            name, number, _ = message.value().decode().split(" ", 2)
-            found[place].setdefault(name, []).append(int(number))
+        message = consumer.poll(30)
+        assert message is not None, f"nothing more of {set(places) - ended}"
+        place = message.topic(), message.partition()
+        if message.error():
+            assert message.error().code() == KafkaError._PARTITION_EOF
+            ended.add(place)
+            continue
+        assert message.offset() == offsets[place], f"a gap in {place}"
+        offsets[place] += 1
+        name, number, _ = message.value().decode().split(" ", 2)
+        found[place].setdefault(name, []).append(int(number))
     consumer.close()
     return found
 

@@ -96,6 +96,12 @@ def test_an_array_longer_than_the_frame_closes(broker, connection):
     assert still_serves(broker)
 
 
+def test_bytes_behind_a_request_are_passed_over(connection):
+    """librdkafka sends some when it asks for the metadata of all topics."""
+    reader = connection.ask(wire.METADATA, 1, wire.array([]) + b"\0\0\0")
+    wire.metadata_result(reader)
+
+
 def test_requests_are_answered_in_order(connection, topic):
     """A fetch that waits holds up what was sent behind it on its connection."""
     wire.make_topic(connection, topic)
