@@ -1,5 +1,6 @@
 #include "broker/address.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,9 @@ int address_parse(const char *text, const char *what, struct address *out,
     }
     char *end;
     long port = strtol(colon + 1, &end, 10);
-    if (*end != '\0' || port < 0 || port > 65535 || len >= sizeof(out->host))
+    /* strtol() would take blanks and a sign. */
+    if (!isdigit((unsigned char)colon[1]) || *end != '\0' || port > 65535 ||
+        len >= sizeof(out->host))
         return bad(text, what, err);
     memcpy(out->host, host, len);
     out->host[len] = '\0';

@@ -1,5 +1,6 @@
 #include "broker/topic_spec.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "replication/topic_name.h"
@@ -75,7 +76,9 @@ static int parse_count(const char *spec, const char *text, size_t len,
 {
     char *end;
     long count = strtol(text, &end, 10);
-    if (len == 0 || end != text + len || count < 1 || count > PARTITIONS_MAX)
+    /* strtol() would take blanks and a sign. */
+    if (!isdigit((unsigned char)*text) || end != text + len || count < 1 ||
+        count > PARTITIONS_MAX)
         return err_set(err, ERR_INVALID,
                        "--topic %s: '%.*s' is not a number of partitions (1 to %d)",
                        spec, (int)len, text, PARTITIONS_MAX);
