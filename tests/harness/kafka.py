@@ -24,6 +24,7 @@ TOOLS = {
     "kafka-get-offsets": "org.apache.kafka.tools.GetOffsetShell",
     "kafka-log-dirs": "org.apache.kafka.tools.LogDirsCommand",
     "kafka-producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
+    "kafka-server-start": "kafka.Kafka",
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
 }
 
