@@ -306,6 +306,12 @@ struct verdict verdict_of(struct arena *arena, enum kafka_error code,
     return (struct verdict){code, arena_str(arena, str_of(few))};
 }
 
+struct verdict verdict_too_large(struct arena *arena)
+{
+    return verdict_of(arena, KAFKA_POLICY_VIOLATION,
+                      "Unable to perform excessively large batch operation.");
+}
+
 struct named {
     struct str name;
     int32_t index;

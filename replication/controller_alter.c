@@ -175,9 +175,19 @@ static int alter_resource(struct altering *a, struct altered *resource, struct e
                                      err);
 }
 
+static void refuse_too_many(struct altering *a)
+{
+    int64_t total = 0;
+    for (int32_t i = 0; i < a->count; i++)
+        total += a->resources[i].count;
+    for (int32_t i = 0; i < a->count && total > CONTROLLER_RECORDS_MAX; i++)
+        a->resources[i].verdict = verdict_too_large(a->r->arena);
+}
+
 static int alter_all(struct altering *a, struct err *err)
 {
     int rc = refuse_repeated_resources(a, err);
+    refuse_too_many(a);
     for (int32_t i = 0; i < a->count && rc == 0; i++)
         if (a->resources[i].verdict.code == KAFKA_NONE)
             rc = alter_resource(a, &a->resources[i], err);

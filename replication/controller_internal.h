@@ -77,6 +77,7 @@ static inline void *controller_array(struct controller *c, int32_t count, size_t
 
 /* What one request may add (Kafka: MAX_PARTITIONS_PER_BATCH). */
 #define CONTROLLER_PARTITIONS_MAX 10000
+#define CONTROLLER_RECORDS_MAX 10000 /* Kafka: MAX_RECORDS_PER_USER_OP */
 
 /* The verdict on one entry of a request: a Kafka error with its sentence. */
 struct verdict {
@@ -89,6 +90,9 @@ struct verdict {
 struct verdict verdict_of(struct arena *arena, enum kafka_error code,
                           const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* POLICY_VIOLATION, of a request beyond CONTROLLER_RECORDS_MAX. */
+struct verdict verdict_too_large(struct arena *arena);
 
 /* Which of `count` names stand there more than once. Sets flags[i] for each: */
 enum name_use {

@@ -20,6 +20,7 @@ struct creation {
     struct verdict verdict;
     int32_t partition_count;
     int32_t replication_factor;
+    int32_t *by_partition; /* assigned by hand: which assignment is a partition's */
 };
 
 static void refuse(struct creation *n, struct verdict verdict)
@@ -100,12 +101,29 @@ static int add_configs(struct creation *n, struct err *err)
     return controller_change_configs(n->c, n->arena, &changes, &n->verdict, err);
 }
 
-static int32_t assignment_of(const creatable_topic *topic, int32_t partition)
+/* Sets by_partition; -1 for a partition that has none. */
+static int order_assignments(struct creation *n, struct err *err)
 {
-    for (int32_t i = 0; i < topic->assignments_count; i++)
-        if (topic->assignments[i].partition_index == partition)
-            return i;
-    return -1;
+    int32_t count = n->topic->assignments_count;
+    n->by_partition = arena_array(n->arena, (size_t)count, sizeof(*n->by_partition));
+    if (n->by_partition == NULL)
+        return err_nomem(err);
+    for (int32_t i = 0; i < count; i++)
+        n->by_partition[i] = -1;
+    for (int32_t i = count - 1; i >= 0; i--) {
+        int32_t partition = n->topic->assignments[i].partition_index;
+        if (partition >= 0 && partition < count)
+            n->by_partition[partition] = i;
+    }
+    return 0;
+}
+
+/* Whether an earlier assignment is for the same partition. */
+static bool is_repeated(const struct creation *n, int32_t index)
+{
+    int32_t partition = n->topic->assignments[index].partition_index;
+    return partition >= 0 && partition < n->topic->assignments_count &&
+           n->by_partition[partition] != index;
 }
 
 static struct replica_list assigned(const creatable_topic *topic, int32_t index)
@@ -134,7 +152,7 @@ static void check_assignments(struct creation *n)
     for (int32_t i = 0; i < topic->assignments_count && !refused(n); i++) {
         int32_t partition = topic->assignments[i].partition_index;
         struct replica_list replicas = assigned(topic, i);
-        if (assignment_of(topic, partition) != i) {
+        if (is_repeated(n, i)) {
             refuse(n, verdict_of(n->arena, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                                  "Found multiple manual partition assignments for "
                                  "partition %d",
@@ -146,7 +164,7 @@ static void check_assignments(struct creation *n)
         factor = replicas.count;
     }
     for (int32_t i = 0; i < topic->assignments_count && !refused(n); i++)
-        if (assignment_of(topic, i) < 0)
+        if (n->by_partition[i] < 0)
             refuse(n, verdict_of(n->arena, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                                  "partitions should be a consecutive 0-based integer "
                                  "sequence"));
@@ -158,8 +176,8 @@ static int add_assigned_partitions(struct creation *n, struct err *err)
 {
     int rc = 0;
     for (int32_t i = 0; i < n->partition_count && rc == 0; i++)
-        rc = controller_add_partition(
-            n->c, n->id, i, assigned(n->topic, assignment_of(n->topic, i)), err);
+        rc = controller_add_partition(n->c, n->id, i,
+                                      assigned(n->topic, n->by_partition[i]), err);
     return rc;
 }
 
@@ -240,10 +258,14 @@ static int add_topic(struct creation *n, struct err *err)
         rc = add_configs(n, err);
     if (rc != 0 || refused(n))
         return rc;
-    if (by_hand)
+    if (by_hand) {
+        rc = order_assignments(n, err);
+        if (rc != 0)
+            return rc;
         check_assignments(n);
-    else
+    } else {
         check_numbers(n);
+    }
     if (refused(n))
         return 0;
     return by_hand ? add_assigned_partitions(n, err) : add_placed_partitions(n, err);
@@ -332,6 +354,14 @@ static bool too_many_partitions(const struct controller *c,
     return total > CONTROLLER_PARTITIONS_MAX;
 }
 
+static bool too_many_configs(const struct create_topics_request *request)
+{
+    int64_t total = 0;
+    for (int32_t i = 0; i < request->topics_count; i++)
+        total += request->topics[i].configs_count;
+    return total > CONTROLLER_RECORDS_MAX;
+}
+
 static void refuse_all(const struct create_topics_request *request,
                        struct create_topics_response *response, struct verdict verdict)
 {
@@ -358,6 +388,10 @@ static int build_create_topics(struct controller *c, struct controller_request *
         refuse_all(request, response,
                    verdict_of(r->arena, KAFKA_POLICY_VIOLATION,
                               "Excessively large number of partitions per request."));
+        return 0;
+    }
+    if (too_many_configs(request)) {
+        refuse_all(request, response, verdict_too_large(r->arena));
         return 0;
     }
     for (int32_t i = 0; i < count; i++)

@@ -327,6 +327,20 @@ START_TEST(a_value_longer_than_a_record_can_hold_is_refused)
 }
 END_TEST
 
+START_TEST(more_than_one_change_can_hold_is_refused)
+{
+    struct controller_fixture f;
+    open_with_topic(&f);
+    change *changes = calloc(10001, sizeof(*changes));
+    for (int i = 0; i < 10001; i++)
+        changes[i] = change_of("retention.ms", SET, "5");
+    alter_many(&f, CONFIG_RESOURCE_TOPIC, "t", changes, 10001, KAFKA_POLICY_VIOLATION,
+               "Unable to perform excessively large batch operation.");
+    free(changes);
+    controller_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_log_that_refuses_is_told_for_every_change)
 {
     struct controller_fixture f;
@@ -418,5 +432,6 @@ GREGOR_TESTS("controller_configs", an_override_is_set_published_and_deleted,
              the_cluster_keeps_one_min_isr_while_eligible_leaders_are_on,
              groups_take_their_own_settings, client_metrics_take_their_own_settings,
              a_value_longer_than_a_record_can_hold_is_refused,
+             more_than_one_change_can_hold_is_refused,
              a_log_that_refuses_is_told_for_every_change,
              the_old_way_replaces_all_that_was_set, the_old_way_is_judged_the_same)

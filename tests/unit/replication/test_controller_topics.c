@@ -213,6 +213,22 @@ START_TEST(configs_are_judged)
 }
 END_TEST
 
+START_TEST(more_configs_than_one_change_can_hold_are_refused)
+{
+    struct controller_fixture f;
+    controller_fixture_open(&f, &one_broker);
+    creatable_topic topic = topic_of("t", 1, 1);
+    topic.configs_count = 10001;
+    topic.configs = calloc(10001, sizeof(*topic.configs));
+    for (int i = 0; i < 10001; i++)
+        topic.configs[i] = (creatable_config){str_of("retention.ms"), str_of("5")};
+    create_one(&f, topic, KAFKA_POLICY_VIOLATION,
+               "Unable to perform excessively large batch operation.");
+    free(topic.configs);
+    controller_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_min_isr_of_its_own_begins_eligible_leaders_anew)
 {
     struct controller_fixture f;
@@ -365,11 +381,14 @@ START_TEST(replicas_of_a_partition_are_on_different_racks)
                                       .racks = {"left", "left", "right", "right"}};
     controller_fixture_open(&f, &options);
     controller_fixture_topic(&f, "t", 20, 2);
+    int leads_left = 0;
     for (int32_t i = 0; i < 20; i++) {
         struct broker_ids ids =
             metadata_partition_replicas(controller_fixture_partition(&f, "t", i));
         ck_assert_int_ne(ids.ids[0] <= 2, ids.ids[1] <= 2);
+        leads_left += ids.ids[0] <= 2;
     }
+    ck_assert_int_eq(leads_left, 10);
     controller_fixture_close(&f);
 }
 END_TEST
@@ -721,7 +740,8 @@ GREGOR_TESTS("controller_topics", a_created_topic_is_answered_with_what_it_is,
              its_partitions_begin_with_epochs_of_zero_on_the_brokers_directory,
              names_are_judged, numbers_are_judged, minus_one_takes_the_brokers_defaults,
              the_dev_profile_takes_a_factor_down_to_the_brokers_there_are,
-             configs_are_judged, a_min_isr_of_its_own_begins_eligible_leaders_anew,
+             configs_are_judged, more_configs_than_one_change_can_hold_are_refused,
+             a_min_isr_of_its_own_begins_eligible_leaders_anew,
              replicas_go_where_the_request_says, assignments_are_judged,
              fenced_brokers_neither_lead_nor_are_in_sync,
              replicas_and_leaders_are_spread_evenly,
