@@ -74,6 +74,7 @@ def client(*arguments):
 
 def loaded(broker, *arguments):
     """(MB a second, seconds of the broker's CPU a GB) of a run of the client."""
+    os.sync()  # what ran before must not be written out meanwhile
     before = cpu_seconds(broker.pid)
     measured = client(*arguments)
     spent = cpu_seconds(broker.pid) - before
@@ -222,17 +223,18 @@ def figure(value):
 
 
 def table(names, medians):
-    lines = ["| measure | " + " | ".join(names) + " | ratio | goal |"]
-    lines.append("| --- |" + " ---: |" * (len(names) + 1) + " --- |")
+    compared = len(names) == 2
+    columns = [*names, "ratio"] if compared else names
+    lines = ["| measure | " + " | ".join(columns) + " | goal |"]
+    lines.append("| --- |" + " ---: |" * len(columns) + " --- |")
     for row, goal in ROWS:
         values = [medians[name].get(row) for name in names]
         if values[0] is None:
             continue
-        ratio = ""
-        if len(values) == 2 and values[1]:
-            ratio = f"{figure(values[0] / values[1])} ×"
         cells = [figure(value) for value in values]
-        lines.append(f"| {row} | " + " | ".join([*cells, ratio, goal]) + " |")
+        if compared:
+            cells.append(f"{figure(values[0] / values[1])} ×" if values[1] else "")
+        lines.append(f"| {row} | " + " | ".join([*cells, goal]) + " |")
     return "\n".join(lines)
 
 
@@ -305,7 +307,8 @@ def main():
     }
     if options.json:
         options.json.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n")
-    print(f"{machine()}\nMedians of {repeat} runs.\n")
+    runs_said = "One run" if repeat == 1 else f"Medians of {repeat} runs"
+    print(f"{machine()}. {runs_said}.\n")
     print(table(list(brokers), medians))
 
 
