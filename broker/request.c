@@ -10,10 +10,14 @@
 /* The fixed front of every request: api key, api version, correlation id. */
 #define FRONT_SIZE 8
 
-/* A request may want this much memory beyond its own size: decoded arrays are
- * a small multiple of the bytes they come from, answers a multiple of those. */
-#define ARENA_FLOOR ((size_t)64 << 20)
-#define ARENA_TIMES 32
+/* What a request may take of memory beyond its frame. Decoded arrays are a small
+ * multiple of the bytes they come from, and only records make a request large,
+ * which are not copied. Answers are bounded by what there is to tell: settings of
+ * ten thousand topics are the largest. */
+#define DECODE_TIMES 16
+#define DECODE_FLOOR ((size_t)1 << 20)
+#define DECODE_CEILING ((size_t)64 << 20)
+#define ANSWER_LIMIT ((size_t)512 << 20)
 
 static void request_end(struct request *r)
 {
@@ -154,6 +158,12 @@ static int decode(struct request *r, const uint8_t *frame, int32_t size,
     return 0;
 }
 
+static size_t decode_limit(int32_t size)
+{
+    size_t limit = DECODE_FLOOR + (size_t)size * DECODE_TIMES;
+    return limit < DECODE_CEILING ? limit : DECODE_CEILING;
+}
+
 static struct request *request_create(struct node *node, struct connection *c,
                                       int32_t size)
 {
@@ -163,7 +173,7 @@ static struct request *request_create(struct node *node, struct connection *c,
     r->node = node;
     r->connection = c;
     r->received_us = clock_mono_us(node->env.clock);
-    r->arena.limit = ARENA_FLOOR + (size_t)size * ARENA_TIMES;
+    r->arena.limit = decode_limit(size);
     node->in_flight++;
     connection_links(c)->request = r;
     return r;
@@ -216,6 +226,7 @@ void request_begin(struct node *node, struct connection *c, uint8_t *frame,
         return;
     }
     note_client_id(r);
+    r->arena.limit = ANSWER_LIMIT;
     r->api->handle(r);
 }
 

@@ -65,10 +65,10 @@ static void item_fail(struct item *i, enum kafka_error error, const char *why)
     i->answer->base_offset = -1;
     if (why != NULL && why[0] != '\0')
         i->answer->error_message = arena_str(&r->arena, str_of(why));
-    trace_debug(r->node->env.trace,
-                "produce from %s (client.id '%.*s') to %.*s-%d refused: %s: %s",
-                request_peer(r), STR_ARGS(r->client_id), STR_ARGS(i->topic->name),
-                i->answer->index, kafka_error_name(error), why == NULL ? "" : why);
+    trace_info(r->node->env.trace,
+               "produce from %s (client.id '%.*s') to %.*s-%d refused: %s: %s",
+               request_peer(r), STR_ARGS(r->client_id), STR_ARGS(i->topic->name),
+               i->answer->index, kafka_error_name(error), why == NULL ? "" : why);
 }
 
 static void item_fail_err(struct item *i)
