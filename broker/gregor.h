@@ -73,10 +73,21 @@ struct gregor_options {
     void *log_context;
 };
 
+#ifdef __cplusplus
+static inline gregor_options gregor_options_init()
+{
+    gregor_options options = gregor_options();
+    options.size = sizeof(options);
+    options.log_level = GREGOR_LOG_WARN;
+    return options;
+}
+#define GREGOR_OPTIONS_INIT gregor_options_init()
+#else
 #define GREGOR_OPTIONS_INIT                                                 \
     {                                                                       \
         .size = sizeof(struct gregor_options), .log_level = GREGOR_LOG_WARN \
     }
+#endif
 
 struct gregor;
 

@@ -26,7 +26,7 @@ release_build() (
     fi
     # Sources that change while the compiler runs are newer than this mark.
     touch build/.building
-    quietly ninja -C build gregor
+    quietly ninja -C build
     mv build/.building build/.built
 )
 

@@ -130,7 +130,8 @@ suite_fuzz() {
 
 suite_format() {
     needs format || return 0
-    mapfile -t files < <(git ls-files '*.c' '*.h')
+    mapfile -t files < <(find "${sources[@]}" tests -name '*.[ch]')
+    [[ ${#files[@]} -gt 0 ]] || return
     outcome clang-format clang-format --dry-run -Werror "${files[@]}"
 }
 
