@@ -154,8 +154,8 @@ int log_manager_delete(struct log_manager *m, struct log_handle *const *handles,
                        int count, struct log_request *r, struct err *err);
 
 /* What is due by time: flush.ms, segment.ms, checkpoints, producer expiry,
- * removal of deleted segments and folders. `now_ms` is the monotonic clock's. Returns in how
- * many ms it wants to be called again. */
+ * removal of deleted segments and folders. `now_ms` is the monotonic clock's. Returns
+ * in how many ms it wants to be called again. */
 int64_t log_manager_tick(struct log_manager *m, int64_t now_ms);
 
 /* Writes the checkpoint files that changed, in a job. For tick() and tests. */

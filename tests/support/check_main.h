@@ -9,21 +9,21 @@
 #include <stdlib.h>
 
 /* GREGOR_TESTS("segment", a_test, another_test) */
-#define GREGOR_TESTS(name, ...)                                                        \
-    int main(void)                                                                     \
-    {                                                                                  \
-        const TTest *const tests[] = {__VA_ARGS__};                                    \
-        Suite *suite = suite_create(name);                                             \
-        TCase *cases = tcase_create(name);                                             \
-        tcase_set_timeout(cases, 120);                                                 \
-        for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                  \
-            tcase_add_test(cases, tests[i]);                                           \
-        suite_add_tcase(suite, cases);                                                 \
-        SRunner *runner = srunner_create(suite);                                       \
-        srunner_run_all(runner, CK_NORMAL);                                            \
-        int failed = srunner_ntests_failed(runner);                                    \
-        srunner_free(runner);                                                          \
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                              \
+#define GREGOR_TESTS(name, ...)                                       \
+    int main(void)                                                    \
+    {                                                                 \
+        const TTest *const tests[] = {__VA_ARGS__};                   \
+        Suite *suite = suite_create(name);                            \
+        TCase *cases = tcase_create(name);                            \
+        tcase_set_timeout(cases, 120);                                \
+        for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) \
+            tcase_add_test(cases, tests[i]);                          \
+        suite_add_tcase(suite, cases);                                \
+        SRunner *runner = srunner_create(suite);                      \
+        srunner_run_all(runner, CK_NORMAL);                           \
+        int failed = srunner_ntests_failed(runner);                   \
+        srunner_free(runner);                                         \
+        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;             \
     }
 
 #endif
