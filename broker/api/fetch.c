@@ -405,17 +405,19 @@ static bool list_items(struct fetching *f)
     return true;
 }
 
+/* False: the request has ended, or is handled again once the logs are open. */
 static bool open_logs(struct fetching *f)
 {
     struct request *r = f->request;
-    struct partition **partitions =
-        arena_array(&r->arena, (size_t)f->count, sizeof(*partitions));
-    for (int n = 0; partitions != NULL && n < f->count; n++) {
-        struct item *i = &f->items[n];
-        lookup_partition(r->node, i->topic, i->topic_id, r->version >= 13,
-                         i->wanted.partition, &partitions[n], NULL);
+    struct needed_logs needed;
+    if (!needed_logs_begin(&needed, r, (size_t)f->count))
+        return false;
+    for (int n = 0; n < f->count; n++) {
+        const struct item *i = &f->items[n];
+        needed_logs_add(&needed, i->topic, i->topic_id, r->version >= 13,
+                        i->wanted.partition);
     }
-    return request_open_logs(r, partitions, partitions == NULL ? 0 : f->count);
+    return needed_logs_open(&needed);
 }
 
 static void fail(struct request *r, enum kafka_error error)

@@ -318,20 +318,16 @@ static struct listing *begin(struct request *r, const struct list_offsets_reques
 static bool open_logs(struct request *r, const struct list_offsets_request *m)
 {
     size_t total = (size_t)count_partitions(m);
-    struct partition **found =
-        arena_array(&r->arena, total, sizeof(struct partition *));
-    if (found == NULL) {
-        request_refuse(r, "no memory for its answer");
+    struct needed_logs needed;
+    if (!needed_logs_begin(&needed, r, total))
         return false;
-    }
-    int n = 0;
     for (int32_t t = 0; t < m->topics_count; t++) {
         const topic_request *topic = &m->topics[t];
         for (int32_t i = 0; i < topic->partitions_count; i++)
-            lookup_partition(r->node, topic->name, UUID_ZERO, false,
-                             topic->partitions[i].partition_index, &found[n++], NULL);
+            needed_logs_add(&needed, topic->name, UUID_ZERO, false,
+                            topic->partitions[i].partition_index);
     }
-    return request_open_logs(r, found, n);
+    return needed_logs_open(&needed);
 }
 
 static void handle(struct request *r)

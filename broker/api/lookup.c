@@ -36,3 +36,26 @@ int lookup_partition(const struct node *node, struct str name, struct uuid topic
     *out = p;
     return 0;
 }
+
+bool needed_logs_begin(struct needed_logs *n, struct request *r, size_t most)
+{
+    struct partition **items = arena_array(&r->arena, most, sizeof(struct partition *));
+    *n = (struct needed_logs){.request = r, .items = items};
+    if (items == NULL)
+        request_refuse(r, "no memory for its answer");
+    return items != NULL;
+}
+
+void needed_logs_add(struct needed_logs *n, struct str name, struct uuid topic_id,
+                     bool by_id, int32_t index)
+{
+    struct partition *found;
+    if (lookup_partition(n->request->node, name, topic_id, by_id, index, &found,
+                         NULL) == 0)
+        n->items[n->count++] = found;
+}
+
+bool needed_logs_open(const struct needed_logs *n)
+{
+    return request_open_logs(n->request, n->items, n->count);
+}

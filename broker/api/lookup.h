@@ -7,7 +7,7 @@
 #ifndef GREGOR_BROKER_API_LOOKUP_H
 #define GREGOR_BROKER_API_LOOKUP_H
 
-#include "broker/node.h"
+#include "broker/request.h"
 
 /* By id if `by_id`, else by name (a null name is none). NULL: there is none. */
 const struct metadata_topic *lookup_topic(const struct node *node, struct str name,
@@ -21,5 +21,23 @@ const struct metadata_topic *lookup_topic(const struct node *node, struct str na
 int lookup_partition(const struct node *node, struct str name, struct uuid topic_id,
                      bool by_id, int32_t index, struct partition **out,
                      struct err *err);
+
+/* The logs that a request needs, to be opened before it is handled: begin, add
+ * each partition it names, open. */
+struct needed_logs {
+    struct request *request;
+    struct partition **items; /* of the request's arena */
+    int count;
+};
+
+/* False: no memory for `most` of them; the request has ended. */
+bool needed_logs_begin(struct needed_logs *n, struct request *r, size_t most);
+
+/* As lookup_partition; what is not there needs nothing. */
+void needed_logs_add(struct needed_logs *n, struct str name, struct uuid topic_id,
+                     bool by_id, int32_t index);
+
+/* As request_open_logs: false, and the request is handled again later. */
+bool needed_logs_open(const struct needed_logs *n);
 
 #endif

@@ -73,20 +73,16 @@ static bool open_logs(struct request *r,
     size_t total = 0;
     for (int32_t t = 0; t < m->topics_count; t++)
         total += (size_t)m->topics[t].partitions_count;
-    struct partition **found =
-        arena_array(&r->arena, total, sizeof(struct partition *));
-    if (found == NULL) {
-        request_refuse(r, "no memory for its answer");
+    struct needed_logs needed;
+    if (!needed_logs_begin(&needed, r, total))
         return false;
-    }
-    int n = 0;
     for (int32_t t = 0; t < m->topics_count; t++) {
         const topic_request *topic = &m->topics[t];
         for (int32_t i = 0; i < topic->partitions_count; i++)
-            lookup_partition(r->node, topic->topic, UUID_ZERO, false,
-                             topic->partitions[i].partition, &found[n++], NULL);
+            needed_logs_add(&needed, topic->topic, UUID_ZERO, false,
+                            topic->partitions[i].partition);
     }
-    return request_open_logs(r, found, n);
+    return needed_logs_open(&needed);
 }
 
 static void handle(struct request *r)

@@ -439,18 +439,19 @@ static void validate_all(struct producing *p)
 
 /* ---- the request --------------------------------------------------------- */
 
+/* False: the request has ended, or is handled again once the logs are open. */
 static bool open_logs(struct request *r, const struct produce_request *m, int count)
 {
-    struct partition **partitions =
-        arena_array(&r->arena, (size_t)count, sizeof(*partitions));
-    int n = 0;
-    for (int32_t t = 0; partitions != NULL && t < m->topic_data_count; t++) {
+    struct needed_logs needed;
+    if (!needed_logs_begin(&needed, r, (size_t)count))
+        return false;
+    for (int32_t t = 0; t < m->topic_data_count; t++) {
         const struct produce_request_topic_produce_data *topic = &m->topic_data[t];
         for (int32_t i = 0; i < topic->partition_data_count; i++)
-            lookup_partition(r->node, topic->name, topic->topic_id, r->version >= 13,
-                             topic->partition_data[i].index, &partitions[n++], NULL);
+            needed_logs_add(&needed, topic->name, topic->topic_id, r->version >= 13,
+                            topic->partition_data[i].index);
     }
-    return request_open_logs(r, partitions, n);
+    return needed_logs_open(&needed);
 }
 
 static void cleanup(struct request *r)
