@@ -85,7 +85,7 @@ void controller_remove_publisher(struct controller *c, struct metadata_publisher
     struct metadata_publisher **at = &c->publishers;
     while (*at != NULL && *at != p)
         at = &(*at)->next;
-    if (*at == p)
+    if (*at != NULL)
         *at = p->next;
 }
 

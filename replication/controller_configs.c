@@ -5,6 +5,7 @@
  * broker's). The set as a whole is judged, so one bad value refuses them all. */
 #include "config/topic_config.h"
 #include "replication/controller_internal.h"
+#include "replication/metadata_image_internal.h"
 #include "replication/topic_name.h"
 
 #define MIN_INSYNC_REPLICAS "min.insync.replicas"
@@ -41,10 +42,15 @@ static bool refused(const struct alteration *a)
     return a->verdict.code != KAFKA_NONE;
 }
 
+static bool same_name(struct str a, struct str b)
+{
+    return metadata_str_compare(a, b) == 0;
+}
+
 static struct str current_value(const struct alteration *a, struct str name)
 {
     for (int32_t i = 0; i < a->before.count; i++)
-        if (str_equal(a->before.items[i].name, name))
+        if (same_name(a->before.items[i].name, name))
             return a->before.items[i].value;
     return STR_NULL;
 }
@@ -122,7 +128,7 @@ static int new_value(struct alteration *a, const struct config_change *change,
 static bool is_named(const struct config_changes *changes, struct str name)
 {
     for (int32_t i = 0; i < changes->count; i++)
-        if (str_equal(changes->items[i].name, name))
+        if (same_name(changes->items[i].name, name))
             return true;
     return false;
 }
@@ -152,11 +158,18 @@ static int compute_records(struct alteration *a, struct err *err)
     return 0;
 }
 
-static void put_after(struct alteration *a, struct str name, struct str value)
+/* A place where the name stands, or the end. */
+static int32_t place_after(const struct alteration *a, struct str name)
 {
     int32_t at = 0;
-    while (at < a->after_count && !str_equal(a->after[at].name, name))
+    while (at < a->after_count && !same_name(a->after[at].name, name))
         at++;
+    return at;
+}
+
+static void put_after(struct alteration *a, struct str name, struct str value)
+{
+    int32_t at = place_after(a, name);
     if (value.data != NULL) {
         a->after[at] = (struct setting_override){name, value};
         a->after_count += at == a->after_count;
@@ -275,7 +288,7 @@ static void check_match_patterns(struct alteration *a, struct str patterns)
 }
 
 #define INTERVAL_MIN_MS 100
-#define INTERVAL_MAX_MS (60 * 60 * 1000)
+#define INTERVAL_MAX_MS 3600000
 
 static void check_interval(struct alteration *a,
                            const struct setting_override *override)

@@ -120,9 +120,10 @@ static int drop_names_of_ids(struct deletion *d, struct err *err)
     int32_t kept = 0;
     for (int32_t i = 0; i < d->count; i++) {
         struct naming item = d->items[i];
-        if (uses[i] != NAME_ONCE && item.name.data == NULL)
+        bool repeated = item.topic != NULL && uses[i] != NAME_ONCE;
+        if (repeated && item.name.data == NULL)
             continue;
-        if (uses[i] != NAME_ONCE) {
+        if (repeated) {
             item.verdict = verdict_of(d->arena, KAFKA_INVALID_REQUEST,
                                       "The provided topic name maps to an ID that was "
                                       "already supplied.");

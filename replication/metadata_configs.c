@@ -23,7 +23,7 @@ struct config_key {
 static bool make_key(struct config_key *key, enum config_resource_type type,
                      struct str name)
 {
-    if (name.len > INT16_MAX)
+    if (name.len < 0 || name.len > INT16_MAX)
         return false;
     key->bytes[0] = (char)type;
     if (name.len > 0)
@@ -64,10 +64,12 @@ static void entry_free(struct config_entry *entry)
 
 void metadata_configs_free(struct metadata_image *image)
 {
-    struct config_entry *entry, *next;
-    HASH_ITER (hh, image->configs, entry, next) {
-        HASH_DEL(image->configs, entry);
+    struct config_entry *entry = image->configs;
+    HASH_CLEAR(hh, image->configs); /* leaves the entries, and the links between them */
+    while (entry != NULL) {
+        struct config_entry *next = entry->hh.next;
         entry_free(entry);
+        entry = next;
     }
 }
 

@@ -23,10 +23,12 @@ static void kept_free(struct kept_record *kept)
 
 void metadata_kept_free(struct metadata_image *image)
 {
-    struct kept_record *kept, *next;
-    HASH_ITER (hh, image->kept, kept, next) {
-        HASH_DEL(image->kept, kept);
+    struct kept_record *kept = image->kept;
+    HASH_CLEAR(hh, image->kept); /* leaves the entries, and the links between them */
+    while (kept != NULL) {
+        struct kept_record *next = kept->hh.next;
         kept_free(kept);
+        kept = next;
     }
 }
 
@@ -66,14 +68,15 @@ static int keep(struct metadata_image *image, const struct message_type *type,
     kept->bytes = w.out;
     if (rc == 0 && w.out.failed)
         rc = err_nomem(err);
-    if (rc == 0) {
-        HASH_ADD_KEYPTR(hh, image->kept, kept->key.data, (unsigned)kept->key.len, kept);
-        if (!hash_added(kept))
-            rc = err_nomem(err);
-    }
-    if (rc != 0)
+    if (rc != 0) {
         kept_free(kept);
-    return rc;
+        return rc;
+    }
+    HASH_ADD_KEYPTR(hh, image->kept, kept->key.data, (unsigned)kept->key.len, kept);
+    if (hash_added(kept))
+        return 0;
+    kept_free(kept);
+    return err_nomem(err);
 }
 
 /* Takes the key over. */

@@ -11,7 +11,7 @@
 
 #include "replication/metadata_image_internal.h"
 
-#define WORDS_PER_UUID ((int32_t)(sizeof(struct uuid) / sizeof(int32_t)))
+#define WORDS_PER_UUID (sizeof(struct uuid) / sizeof(int32_t))
 
 static const int32_t *words_of(const struct metadata_partition *p)
 {
@@ -44,7 +44,7 @@ struct uuid metadata_partition_directory(const struct metadata_partition *p,
 {
     struct uuid id = UUID_ZERO;
     if (index >= 0 && index < p->directory_count)
-        memcpy(&id, directory_words(p) + WORDS_PER_UUID * index, sizeof(id));
+        memcpy(&id, directory_words(p) + WORDS_PER_UUID * (size_t)index, sizeof(id));
     return id;
 }
 
@@ -75,7 +75,7 @@ static int count_words(const struct partition_parts *parts, int32_t *total,
         return err_set(err, ERR_CORRUPT,
                        "a partition with %d directories for %d replicas",
                        parts->directory_count, replicas);
-    *total += WORDS_PER_UUID * parts->directory_count;
+    *total += (int32_t)WORDS_PER_UUID * parts->directory_count;
     if (*total > UINT16_MAX)
         return err_set(err, ERR_CORRUPT, "a partition with %d replicas", replicas);
     return 0;

@@ -163,11 +163,13 @@ static void topic_free(struct metadata_topic *topic)
 
 void metadata_topics_free(struct metadata_image *image)
 {
+    struct metadata_topic *topic = image->topics_by_id;
     HASH_CLEAR(by_name, image->topics_by_name);
-    struct metadata_topic *topic, *next;
-    HASH_ITER (by_id, image->topics_by_id, topic, next) {
-        HASH_DELETE(by_id, image->topics_by_id, topic);
+    HASH_CLEAR(by_id, image->topics_by_id); /* leaves the topics, and their links */
+    while (topic != NULL) {
+        struct metadata_topic *next = topic->by_id.next;
         topic_free(topic);
+        topic = next;
     }
     free(image->listing->items);
     free(image->listing);
@@ -238,8 +240,7 @@ int metadata_apply_remove_topic(struct metadata_image *image, const void *messag
 
 /* Partition ids have no gaps as Kafka assigns them, but records may come in any
  * order: the array has room for every id up to the highest seen. */
-static int partition_slot(struct metadata_topic *topic, int32_t id,
-                          struct metadata_partition **out, struct err *err)
+static int make_slot(struct metadata_topic *topic, int32_t id, struct err *err)
 {
     if (id < 0 || id > PARTITION_ID_MAX)
         return err_set(err, ERR_CORRUPT, "topic '%s' with a partition %d", topic->name,
@@ -259,7 +260,6 @@ static int partition_slot(struct metadata_topic *topic, int32_t id,
     for (; topic->partition_count <= id; topic->partition_count++)
         topic->partitions[topic->partition_count] =
             (struct metadata_partition){.leader = NO_LEADER};
-    *out = &topic->partitions[id];
     return 0;
 }
 
@@ -274,13 +274,13 @@ int metadata_apply_partition(struct metadata_image *image, const void *message,
 {
     const struct partition_record *r = message;
     struct metadata_topic *topic;
-    struct metadata_partition *p = NULL;
     int rc = find_or_corrupt(image, r->topic_id, "a PartitionRecord", &topic, err);
     if (rc == 0)
-        rc = partition_slot(topic, r->partition_id, &p, err);
+        rc = make_slot(topic, r->partition_id, err);
     if (rc != 0)
         return rc;
 
+    struct metadata_partition *p = &topic->partitions[r->partition_id];
     struct partition_parts parts = {
         .lists = {[PARTITION_REPLICAS] = ids_of(r->replicas, r->replicas_count),
                   [PARTITION_ISR] = ids_of(r->isr, r->isr_count),
