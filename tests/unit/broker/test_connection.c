@@ -30,6 +30,7 @@ struct fixture {
     struct buf got;      /* what the client has received */
     size_t answer_bytes; /* an answer is filled up to so many */
     int frames, gone, closed, active;
+    int depth; /* of on_frame() calls inside each other */
     bool holding;
     bool end; /* the client has read the end of the stream */
 };
@@ -69,6 +70,7 @@ static void on_frame(struct connection_owner *owner, struct connection *c,
     struct fixture *f = (struct fixture *)owner;
     ck_assert(!f->holding); /* one at a time */
     f->frames++;
+    ck_assert_int_eq(f->depth++, 0);
     buf_append(&f->seen, frame, (size_t)size);
     if (f->manner == ECHOING)
         connection_respond(c, echo_of(f, frame, (size_t)size));
@@ -78,6 +80,7 @@ static void on_frame(struct connection_owner *owner, struct connection *c,
         hold(f, frame, (size_t)size);
     if (size > 0 && f->manner == HOLDING)
         frame[0] ^= 0xff; /* it may be changed in place */
+    f->depth--;
 }
 
 static void on_peer_gone(struct connection_owner *owner, struct connection *c)
@@ -419,7 +422,7 @@ START_TEST(a_client_that_does_not_read_is_not_served_on)
 }
 END_TEST
 
-START_TEST(many_pipelined_frames_need_no_stack)
+START_TEST(many_pipelined_frames_are_not_handled_inside_each_other)
 {
     struct fixture f;
     struct buf out = BUF_INIT;
@@ -637,7 +640,7 @@ GREGOR_TESTS("connection", pipelined_frames_are_answered_in_order,
              a_frame_may_come_byte_by_byte, a_large_frame_is_followed_by_small_ones,
              sizes_that_cannot_be_are_refused_with_a_line, a_refusal_is_told_once,
              a_client_that_does_not_read_is_not_served_on,
-             many_pipelined_frames_need_no_stack,
+             many_pipelined_frames_are_not_handled_inside_each_other,
              a_client_that_leaves_is_noticed_while_its_request_is_under_way,
              what_a_client_sent_before_it_left_is_served,
              a_client_that_only_stops_sending_gets_its_answer,

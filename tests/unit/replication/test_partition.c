@@ -91,7 +91,9 @@ START_TEST(a_due_flush_holds_the_high_watermark_back)
     must_append(&f, p);
     ck_assert_int_eq(high_watermark(p), 1);
     must_append(&f, p); /* the second: a flush is due */
+    struct partition_flush *flush = p->flushing;
     must_append(&f, p); /* must not overtake the one before */
+    ck_assert_ptr_eq(p->flushing, flush);
     ck_assert_int_eq(high_watermark(p), 1);
     ck_assert_int_eq(partition_fetch_bound(p, FETCH_LOG_END), 3);
     ck_assert_int_eq(partition_check_leader(p, -1, NULL), 0);
