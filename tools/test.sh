@@ -2,7 +2,8 @@
 # Runs the tests: tools/test.sh [SUITE...], all of them by default.
 #
 #   unit         Check programs and golden vectors, under ASan and UBSan
-#   threads      the same programs, and restarts of the binary, under TSan
+#   threads      the same programs, the binary spoken to byte by byte and killed
+#                under load, all under TSan
 #   integration  the binary under ASan and UBSan, spoken to byte by byte
 #   kcat         kcat
 #   confluent    confluent-kafka

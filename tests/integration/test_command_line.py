@@ -309,7 +309,6 @@ def test_a_port_in_use_exits_1_and_is_named(gregor):
 # -- ending ----------------------------------------------------------------------
 
 
-@pytest.mark.threads
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0(gregor, sig):
     broker = gregor(topics=["t"])

@@ -35,7 +35,6 @@ def segments(broker, suffix, topic="t"):
     return sorted((broker.data / f"{topic}-0").glob(f"*.{suffix}"))
 
 
-@pytest.mark.threads
 def test_a_restart_keeps_everything(gregor):
     broker = gregor(topics=["t"])
     before = fill(broker)

@@ -117,7 +117,9 @@ suite_unit() {
 suite_threads() {
     build_tsan || return
     meson_test build-tsan
-    python_suite tests/integration --binary build-tsan/gregor -m threads
+    python_suite tests/integration --binary build-tsan/gregor
+    # Load, so that loop and pool meet: validation, flushes, recovery.
+    KILL_ROUNDS=10 python_suite tests/fault --binary build-tsan/gregor
 }
 
 suite_fuzz() {
