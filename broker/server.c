@@ -55,9 +55,11 @@ static int writer_append(struct metadata_writer *writer,
                          struct metadata_append *append, struct err *err)
 {
     struct server *s = SERVER_OF(writer, writer);
-    s->append = append;
     s->append_request.done = on_appended;
-    return metadata_log_append(s->log, records, count, &s->append_request, err);
+    int rc = metadata_log_append(s->log, records, count, &s->append_request, err);
+    if (rc == 0)
+        s->append = append;
+    return rc;
 }
 
 /* ---- opening ------------------------------------------------------------- */
