@@ -34,7 +34,7 @@ static void unlink_connection(struct node *node, struct connection *c)
 static void link_newest(struct node *node, struct connection *c)
 {
     struct connection_links *l = connection_links(c);
-    l->active_ms = (int64_t)uv_now(node->env.loop);
+    l->active_ms = node_now_ms(node);
     l->prev = node->newest;
     if (node->newest != NULL)
         connection_links(node->newest)->next = c;
@@ -72,7 +72,7 @@ static void on_active(struct connection_owner *owner, struct connection *c)
 {
     struct node *node = node_of(owner);
     if (node->newest == c) {
-        connection_links(c)->active_ms = (int64_t)uv_now(node->env.loop);
+        connection_links(c)->active_ms = node_now_ms(node);
         return;
     }
     unlink_connection(node, c);
@@ -197,7 +197,7 @@ void node_accept(struct node *node, struct listener *l, int fd,
 void node_close_idle(struct node *node)
 {
     int64_t limit = node->config->connections_max_idle_ms;
-    int64_t now = (int64_t)uv_now(node->env.loop);
+    int64_t now = node_now_ms(node);
     struct connection *c = limit < 0 ? NULL : node->oldest;
     while (c != NULL && now - connection_links(c)->active_ms >= limit) {
         struct connection *next = connection_links(c)->next;

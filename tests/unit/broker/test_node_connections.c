@@ -9,11 +9,13 @@
 
 #include "broker/api/api.h"
 #include "tests/support/check_main.h"
+#include "tests/support/fake_clock.h"
 
 #define MOST 4
 
 struct fixture {
     struct node node; /* first */
+    struct fake_clock clock;
     uv_loop_t loop;
     struct trace trace;
     char traced[1024];
@@ -65,8 +67,9 @@ static void open_fixture(struct fixture *f)
     ck_assert_int_eq(uv_loop_init(&f->loop), 0);
     ck_assert_int_eq(broker_config_create(&input, &config, NULL), 0);
     f->node.config = config;
+    fake_clock_init(&f->clock, 0);
     f->node.env = (struct node_environment){
-        .loop = &f->loop, .clock = &clock_system, .trace = &f->trace};
+        .loop = &f->loop, .clock = &f->clock.clock, .trace = &f->trace};
     node_connections_init(&f->node);
 }
 
@@ -165,10 +168,10 @@ START_TEST(who_was_silent_for_long_is_closed)
     connect_from(&f, "10.0.0.1");
     connect_from(&f, "10.0.0.2");
     struct connection *first = f.node.oldest, *second = f.node.newest;
+    fake_clock_advance_ms(&f.clock, 1000);
     send_request(&f, 0); /* active: now the other stands at the front */
     ck_assert_ptr_eq(f.node.oldest, second);
     ck_assert_ptr_eq(f.node.newest, first);
-    connection_links(second)->active_ms -= 1000;
     f.node.config->connections_max_idle_ms = 600000;
     node_close_idle(&f.node);
     ck_assert(!is_closed(&f, 1));
