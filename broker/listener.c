@@ -18,6 +18,10 @@ static int open_socket(const struct addrinfo *a)
         return -1;
     int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (a->ai_family == AF_INET6) {
+        int off = 0;
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    }
     if (bind(fd, a->ai_addr, a->ai_addrlen) == 0)
         return fd;
     int why = errno;
@@ -37,23 +41,42 @@ static int bound_port(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-static int bind_any_of(const char *host, int port, int *fd, struct err *err)
+static const struct addrinfo *first_of(const struct addrinfo *found, int family)
+{
+    while (found != NULL && found->ai_family != family)
+        found = found->ai_next;
+    return found;
+}
+
+/* A name stands for its first address, as in Java: the next one might be free
+ * where somebody else serves the first. All addresses are those of IPv6, which take
+ * IPv4 along, or of IPv4 where there is no IPv6. */
+static int open_first(const struct addrinfo *found, bool all_addresses)
+{
+    const struct addrinfo *v6 = all_addresses ? first_of(found, AF_INET6) : NULL;
+    if (v6 != NULL) {
+        int fd = open_socket(v6);
+        if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
+            return fd;
+        const struct addrinfo *v4 = first_of(found, AF_INET);
+        found = v4 != NULL ? v4 : found;
+    }
+    return open_socket(found);
+}
+
+static int resolve_and_bind(const char *host, int port, int *fd, struct err *err)
 {
     char service[16];
     snprintf(service, sizeof(service), "%d", port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host[0] == '\0' ? NULL : host, service, &hints, &found);
+    bool all_addresses = host[0] == '\0';
+    int rc = getaddrinfo(all_addresses ? NULL : host, service, &hints, &found);
     if (rc != 0)
         return err_set(err, ERR_INVALID, "cannot listen on %s:%d: %s", host, port,
                        gai_strerror(rc));
-    int why = EADDRNOTAVAIL;
-    *fd = -1;
-    for (const struct addrinfo *a = found; a != NULL && *fd < 0; a = a->ai_next) {
-        *fd = open_socket(a);
-        if (*fd < 0)
-            why = errno;
-    }
+    *fd = open_first(found, all_addresses);
+    int why = errno;
     freeaddrinfo(found);
     if (*fd < 0)
         return err_errno(err, why, "cannot listen on %s:%d", host, port);
@@ -85,7 +108,7 @@ int listener_bind(struct node *node, const char *name, const char *host, int por
     l->node = node;
     snprintf(l->name, sizeof(l->name), "%s", name);
     snprintf(l->host, sizeof(l->host), "%s", host);
-    int rc = bind_any_of(host, port, &l->fd, err);
+    int rc = resolve_and_bind(host, port, &l->fd, err);
     if (rc != 0) {
         free(l);
         return rc;

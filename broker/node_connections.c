@@ -123,7 +123,10 @@ static void ip_text(const struct sockaddr_storage *address, char *ip, int *port)
 {
     if (address->ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-        inet_ntop(AF_INET6, &v6->sin6_addr, ip, INET6_ADDRSTRLEN);
+        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) /* limits are set on its IPv4 name */
+            inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], ip, INET6_ADDRSTRLEN);
+        else
+            inet_ntop(AF_INET6, &v6->sin6_addr, ip, INET6_ADDRSTRLEN);
         *port = ntohs(v6->sin6_port);
     } else {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;

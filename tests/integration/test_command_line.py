@@ -235,6 +235,22 @@ def test_advertise_is_what_clients_are_told(gregor):
     assert [(host, port) for _, host, port, _ in brokers] == [("broker.example", 19092)]
 
 
+def test_an_empty_host_listens_on_all_addresses(gregor):
+    """IPv4 and IPv6, and an address of one client counts as the same in both."""
+    broker = gregor(
+        listen=False,
+        settings={"max.connections.per.ip.overrides": "127.0.0.1:1"},
+        options=["--listen", ":0", "--advertise", "127.0.0.1:0"],
+    )
+    port = int(json.loads(broker.ready_file.read_text())["bootstrap"].rsplit(":", 1)[1])
+    with Connection(("127.0.0.1", port)) as connection:
+        connection.ask(wire.API_VERSIONS, 0, b"")
+        with Connection(("127.0.0.1", port)) as refused_one:
+            refused_one.await_close()
+        if socket.has_dualstack_ipv6():
+            socket.create_connection(("::1", port)).close()
+
+
 # -- refusing to start -------------------------------------------------------------
 
 
