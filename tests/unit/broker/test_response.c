@@ -183,7 +183,7 @@ START_TEST(an_empty_slice_is_nothing)
     f.slice_count = 1;
     wire_add_gap(&f.w, &f.slices[0], 0);
     add_text(&f, "b");
-    add_slice(&f, 0, 50000);
+    add_slice(&f, 0, 150000);
     deliver(&f, create(&f), 2000);
     close_fixture(&f);
 }
@@ -194,7 +194,7 @@ START_TEST(a_file_too_short_for_its_slice_breaks_the_answer)
     struct fixture f;
     open_fixture(&f);
     add_text(&f, "size says more");
-    add_slice(&f, FILE_BYTES - 1000, 60000);
+    add_slice(&f, FILE_BYTES - 1000, 160000);
     struct response *r = create(&f);
     ck_assert_ptr_nonnull(r);
     enum response_progress p;
