@@ -108,9 +108,9 @@ static bool ends_with(const char *text, const char *end)
 static int64_t chain_unit(const char *broker_setting)
 {
     if (ends_with(broker_setting, ".hours"))
-        return 3600 * 1000;
+        return INT64_C(3600) * 1000;
     if (ends_with(broker_setting, ".minutes"))
-        return 60 * 1000;
+        return INT64_C(60) * 1000;
     return 1;
 }
 

@@ -135,8 +135,8 @@ int log_read_end_txn(const uint8_t *data, const struct record_batch *batch,
         return 0;
     struct record_iter it;
     struct record record;
-    int rc = record_iter_open(&it, data, (size_t)batch->size, RECORD_BATCH_OVERHEAD * 8,
-                              err);
+    int rc = record_iter_open(&it, data, (size_t)batch->size,
+                              (size_t)RECORD_BATCH_OVERHEAD * 8, err);
     if (rc != 0)
         return rc;
     rc = record_iter_next(&it, &record, err);

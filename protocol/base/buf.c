@@ -65,8 +65,10 @@ uint8_t *buf_extend(struct buf *b, size_t len)
 
 void buf_append(struct buf *b, const void *data, size_t len)
 {
+    if (len == 0)
+        return; /* there may be no memory yet to point into */
     uint8_t *at = buf_extend(b, len);
-    if (at != NULL && len > 0)
+    if (at != NULL)
         memcpy(at, data, len);
 }
 

@@ -357,12 +357,36 @@ def test_a_waiting_fetch_does_not_hold_up_the_end(gregor):
 
 
 def test_ephemeral_data_is_gone_after_the_end(gregor):
-    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    """After any signal that can be caught, not only those meant to end it."""
+    for name in "TERM INT HUP QUIT USR1 USR2 ALRM VTALRM PROF XCPU IO".split():
+        sig = signal.Signals[f"SIG{name}"]
         broker = gregor(options=["--ephemeral"], topics=["t"])
         data = broker.ready["data"]
         assert os.stat(data).st_mode & 0o077 == 0, "private"
         broker.stop(sig)
         assert not os.path.exists(data)
+
+
+def test_nobody_need_read_the_ready_line(tmp_path, gregor):
+    """A pipe whose reader has left ends nothing, and leaves no folder behind."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    (tmp_path / "tmp").mkdir()
+    ready = tmp_path / "ready.json"
+    started = subprocess.Popen(
+        [BINARY, "--ephemeral", "--listen", "127.0.0.1:0", "--ready-file", ready],
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stdout=writing,
+    )
+    os.close(writing)
+    while not ready.exists():
+        assert started.poll() is None, "it ended"
+    host, port = json.loads(ready.read_text())["bootstrap"].split(":")
+    with Connection((host, int(port))) as connection:
+        assert connection.ask(wire.API_VERSIONS, 0).int16() == wire.NONE
+    started.terminate()
+    assert started.wait(30) == 0
+    assert os.listdir(tmp_path / "tmp") == []
 
 
 def test_ephemeral_data_is_gone_after_a_start_that_failed(tmp_path, gregor):
