@@ -107,6 +107,25 @@ static int serve(const struct main_options *o, int signals, int64_t started_us)
     return result;
 }
 
+/* Every signal that would end us and can be caught ends us in order, so that no
+ * temporary folder is left. They are blocked before any thread starts, so that all
+ * threads inherit it, and read through the descriptor returned, so that nothing runs
+ * inside a handler. SIGPIPE is none of them: who read our ready line and left need
+ * not take the broker along. */
+static int take_signals(void)
+{
+    static const int ends[] = {SIGTERM, SIGINT,    SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
+                               SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGIO};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        sigaddset(&set, ends[i]);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC);
+    sigaddset(&set, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return fd;
+}
+
 int main(int argc, char **argv)
 {
     int64_t started_us = now_us();
@@ -122,16 +141,7 @@ int main(int argc, char **argv)
     } else if (o.print_config) {
         result = print_config(&o);
     } else {
-        /* Blocked before any thread starts, so that all of them inherit it; read
-         * through a descriptor, so that nothing runs inside a handler. */
-        sigset_t ends;
-        sigemptyset(&ends);
-        sigaddset(&ends, SIGTERM);
-        sigaddset(&ends, SIGINT);
-        sigaddset(&ends, SIGHUP);
-        sigaddset(&ends, SIGQUIT);
-        sigprocmask(SIG_BLOCK, &ends, NULL);
-        int signals = signalfd(-1, &ends, SFD_CLOEXEC);
+        int signals = take_signals();
         if (signals < 0)
             result = complain("no descriptors for signals", EXIT_FAILED);
         else
