@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -256,11 +257,12 @@ class ApacheKafka:
     name = "Apache Kafka"
     heap = ("-Xmx1G", "-Xms1G")  # as kafka-server-start.sh
 
-    def __init__(self, workdir, settings=None, topics=(), data=None):
+    def __init__(self, workdir, settings=None, topics=(), data=None, heap=None):
         self.workdir = Path(workdir)
         self.data = Path(data) if data else self.workdir / "data"
         self.settings = dict(settings or {})
         self.topics = list(topics)
+        self.heap = heap or self.heap
         self.process = None
         self.port = free_port()
         self.properties = self.workdir / "server.properties"
@@ -329,14 +331,25 @@ class ApacheKafka:
         return self
 
     def _await_started(self):
-        """Kafka says that it serves in its log, which goes to stdout here."""
-        with open(self.log_path, "ab") as log:
-            for line in self.process.stdout:
+        """Kafka says that it serves in its log, which goes to stdout here. What
+        it says later has to be taken, too, or it would wait for that."""
+        started = threading.Event()
+        self.reader = threading.Thread(target=self._read_log, args=[started])
+        self.reader.start()
+        started.wait()
+        if self.process.poll() is not None:
+            said = self.log_path.read_text()[-4000:]
+            raise BrokerFailed("Kafka did not start:\n" + said)
+
+    def _read_log(self, started):
+        with self.process.stdout as lines, open(self.log_path, "ab") as log:
+            for line in lines:
                 log.write(line)
                 if b"Kafka Server started" in line:
-                    return
+                    log.flush()
+                    started.set()
         self.process.wait()
-        raise BrokerFailed("Kafka did not start:\n" + self.log_path.read_text()[-4000:])
+        started.set()
 
     def _create_topics(self):
         if not self.topics:
@@ -370,13 +383,15 @@ class ApacheKafka:
 
     def stop(self):
         self.process.terminate()
-        self.process.stdout.read()
-        self.process.wait(60)
-        self.process = None
+        self._ended()
 
     def kill(self):
         self.process.kill()
-        self.process.wait()
+        self._ended()
+
+    def _ended(self):
+        self.process.wait(60)
+        self.reader.join()
         self.process = None
 
     def restart(self):
