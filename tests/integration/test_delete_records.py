@@ -1,5 +1,7 @@
 """DeleteRecords: the front of a log goes."""
 
+import time
+
 import pytest
 
 from harness import messages, wire
@@ -126,6 +128,26 @@ def test_it_outlives_a_clean_stop_and_a_kill(gregor, topic):
     broker.start()
     with Connection(broker.address) as connection:
         assert bounds(connection, topic) == (3, 10)
+
+
+def test_the_files_of_what_was_deleted_go_after_their_delay(gregor, topic):
+    """At once they only get another name, for readers that are still at them."""
+    broker = gregor()
+    with Connection(broker.address) as connection:
+        config = {"segment.bytes": "1048576", "file.delete.delay.ms": "1500"}
+        wire.make_topic(connection, topic, 1, config)
+        for _ in range(4):
+            batch = wire.batch([b"x" * 700_000])
+            assert wire.produce(connection, topic, 0, batch)[0] == wire.NONE
+        assert delete(connection, topic, 3) == (wire.NONE, 3)
+        folder = broker.data / f"{topic}-0"
+        assert len(list(folder.glob("*.log.deleted"))) == 3
+        deadline = time.monotonic() + 20
+        while list(folder.glob("*.deleted")):
+            assert time.monotonic() < deadline, "they are still there"
+            time.sleep(0.05)
+        assert bounds(connection, topic) == (3, 4)
+    assert [path.name for path in folder.glob("*.log")] == [f"{3:020}.log"]
 
 
 def test_several_partitions_in_one_request(connection, topic):
