@@ -1,9 +1,12 @@
 /* Making and deleting replicas, many in one job.
  *
- *   log_manager_delete ─► wait for the handles' own jobs ─► rename ─► callback
+ *   log_manager_delete ─► wait for the handles' own jobs,
+ *                         and a checkpoint under way ─► rename ─► callback
  *   log_manager_create ─► wait until nothing is renamed ──► make ───► callback
  *
- * so that a topic which is deleted and made anew at once finds the name free.
+ * so that a topic which is deleted and made anew at once finds the name free. The
+ * checkpoints go by name, too: what they say of the old log is gone before the
+ * callback, or a crash would give the new log its offsets, and cut it off there.
  *
  * Making waits for no device: what a power cut takes is made again on first use, and
  * the first flush of a log syncs its folder, partition.metadata and all. */
@@ -19,11 +22,13 @@ struct log_batch {
     struct log_manager *m;
     struct log_batch *prev, *next; /* in m->creations or m->deletions */
     struct log_request *request;
-    struct log_request *orphans; /* requests that waited on deleted handles */
-    struct doomed **doomed;      /* deletion: one a handle */
-    bool *fresh;                 /* creation: one a handle */
-    int busy;                    /* handles that a job still works on */
-    int made;                    /* creation: so many have a folder */
+    struct log_request *orphans;        /* requests that waited on deleted handles */
+    struct doomed **doomed;             /* deletion: one a handle */
+    struct checkpoint_job *checkpoints; /* deletion: without them; NULL: as it is */
+    struct err checkpoint_err;
+    bool *fresh; /* creation: one a handle */
+    int busy;    /* handles that a job still works on */
+    int made;    /* creation: so many have a folder */
     int count;
     struct log_handle *handles[];
 };
@@ -171,6 +176,20 @@ static void delete_work(struct log_job *job)
         job->rc = rc;
         job->err = err;
     }
+    if (b->checkpoints != NULL)
+        checkpoint_job_write(b->checkpoints, &b->checkpoint_err);
+}
+
+/* What failed is tried again by the next checkpoint. */
+static void end_checkpoints(struct log_batch *b)
+{
+    if (b->checkpoints == NULL)
+        return;
+    b->m->checkpointing = false;
+    if (b->checkpoint_err.code != 0)
+        trace_warn(b->m->o.trace, "cannot write a checkpoint: %s",
+                   b->checkpoint_err.message);
+    checkpoint_job_destroy(b->m, b->checkpoints);
 }
 
 static void delete_done(struct log_job *job)
@@ -181,6 +200,7 @@ static void delete_done(struct log_job *job)
     int64_t due = clock_mono_ms(m->o.clock) + m->o.file_delete_delay_ms;
     struct err gone;
     err_set(&gone, ERR_NOT_FOUND, "the log was deleted");
+    end_checkpoints(b);
     for (int i = 0; i < b->count; i++) {
         struct doomed *d = b->doomed[i];
         struct log_topic *topic = b->handles[i]->topic;
@@ -195,17 +215,44 @@ static void delete_done(struct log_job *job)
     log_requests_wake(b->orphans, ERR_NOT_FOUND, &gone);
     request->done(request, job->rc, &job->err);
     batch_destroy(b);
+    log_manager_deletions_go_on(m);
     log_manager_checkpoint(m);
     log_manager_renaming_done(m);
 }
 
+/* Whether a checkpoint may say something of these logs that would harm a new one. */
+static bool is_checkpointed(const struct log_batch *b)
+{
+    for (int i = 0; i < b->count; i++) {
+        if (b->handles[i]->recovery_point > 0 || b->handles[i]->log_start_offset > 0)
+            return true;
+    }
+    return false;
+}
+
 static void submit_deletion(struct log_batch *b)
 {
-    DL_DELETE(b->m->deletions, b);
+    struct log_manager *m = b->m;
     for (int i = 0; i < b->count; i++)
-        log_handle_shut(b->m, b->handles[i]);
-    b->m->renaming++;
-    log_manager_submit(b->m, &b->job, delete_work, delete_done);
+        log_handle_shut(m, b->handles[i]);
+    if (is_checkpointed(b)) {
+        if (m->checkpointing)
+            return; /* log_manager_deletions_go_on() comes when it is done */
+        b->checkpoints = checkpoint_job_create(m);
+        m->checkpointing = b->checkpoints != NULL;
+    }
+    DL_DELETE(m->deletions, b);
+    m->renaming++;
+    log_manager_submit(m, &b->job, delete_work, delete_done);
+}
+
+void log_manager_deletions_go_on(struct log_manager *m)
+{
+    struct log_batch *b, *next;
+    DL_FOREACH_SAFE (m->deletions, b, next) {
+        if (b->busy == 0)
+            submit_deletion(b);
+    }
 }
 
 /* A handle that is to be deleted has done its last job. */

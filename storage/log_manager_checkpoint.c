@@ -214,6 +214,7 @@ static void checkpoint_done(struct log_job *job)
     if (job->rc != 0)
         trace_warn(m->o.trace, "cannot write a checkpoint: %s", job->err.message);
     checkpoint_job_destroy(m, (struct checkpoint_job *)job);
+    log_manager_deletions_go_on(m);
 }
 
 void log_manager_checkpoint(struct log_manager *m)

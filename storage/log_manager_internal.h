@@ -67,7 +67,7 @@ struct log_manager {
     struct log_handle *open; /* those with a log */
     struct former *former;
     struct doomed *doomed;
-    struct log_batch *deletions; /* that wait for jobs on their handles */
+    struct log_batch *deletions; /* that wait for jobs, see submit_deletion() */
     struct log_batch *creations; /* that wait for `renaming` */
     struct log_stop stop;
     bool stopping;
@@ -127,6 +127,8 @@ void log_manager_clean_up(struct log_manager *m, struct log_handle *h);
 /* log_manager_batch.c */
 void log_manager_renaming_done(struct log_manager *m);
 void log_manager_handle_idle(struct log_manager *m, struct log_handle *h);
+/* A checkpoint has been written: deletions that waited for it begin. */
+void log_manager_deletions_go_on(struct log_manager *m);
 
 /* log_manager_scan.c */
 int log_manager_scan(struct log_manager *m, struct log_request *r, struct err *err);

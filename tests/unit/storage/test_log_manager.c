@@ -407,6 +407,61 @@ START_TEST(a_name_may_be_made_anew_at_once)
 }
 END_TEST
 
+/* A log that the checkpoints say something of. */
+static void create_checkpointed(struct fixture *f, struct log_handle *h)
+{
+    create(f, h, "t", 1, 0);
+    struct partition_log *log = must_open(f, h);
+    must_append(f, h, 4);
+    partition_log_set_high_watermark(log, 4);
+    ck_assert_int_eq(partition_log_delete_records(log, 3, &f->err), 0);
+}
+
+START_TEST(no_checkpoint_tells_of_a_deleted_log_once_its_name_is_free)
+{
+    struct fixture f;
+    struct log_handle old, new;
+    struct reply deleted;
+    open_fixture(&f);
+    create_checkpointed(&f, &old);
+    log_manager_checkpoint(f.m);
+    run(&f);
+    expect_checkpoint(&f, LOG_START_CHECKPOINT, "t-0=3 ");
+    ck_assert_int_eq(delete_one(&f, &old, &deleted), 0);
+    while (deleted.calls == 0)
+        ck_assert(fake_executor_run_one(&f.executor));
+    expect_checkpoint(&f, LOG_START_CHECKPOINT, "");
+    create(&f, &new, "t", 2, 0);
+    must_open(&f, &new);
+    must_append(&f, &new, 2);
+    kill_broker(&f);
+
+    start(&f);
+    add(&f, &new, "t", 2, 0);
+    ck_assert_int_eq(partition_log_end_offset(must_open(&f, &new)), 2);
+    close_fixture(&f);
+}
+END_TEST
+
+START_TEST(a_deletion_waits_for_the_checkpoint_under_way)
+{
+    struct fixture f;
+    struct log_handle old;
+    struct reply deleted;
+    open_fixture(&f);
+    create_checkpointed(&f, &old);
+    log_manager_checkpoint(f.m);
+    ck_assert_int_eq(delete_one(&f, &old, &deleted), 0);
+    fake_executor_work(&f.executor);
+    expect_checkpoint(&f, LOG_START_CHECKPOINT, "t-0=3 ");
+    ck_assert_int_eq(find_folder(&f, "t-0.", "-delete").count, 0);
+    run(&f);
+    expect(&deleted, 0);
+    expect_checkpoint(&f, LOG_START_CHECKPOINT, "");
+    close_fixture(&f);
+}
+END_TEST
+
 START_TEST(a_name_is_not_made_anew_while_the_old_log_is_busy)
 {
     struct fixture f;
@@ -488,6 +543,8 @@ GREGOR_TESTS("log_manager", adding_a_replica_touches_no_disk,
              leftovers_of_deletions_are_removed_at_start,
              a_deleted_log_is_renamed_first_and_removed_later,
              a_name_may_be_made_anew_at_once,
+             no_checkpoint_tells_of_a_deleted_log_once_its_name_is_free,
+             a_deletion_waits_for_the_checkpoint_under_way,
              a_name_is_not_made_anew_while_the_old_log_is_busy,
              deletion_waits_for_the_job_under_way_and_tells_those_who_wait,
              long_names_are_cut_to_what_a_folder_may_have)
