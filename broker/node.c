@@ -5,6 +5,7 @@
 
 #include "broker/api/fetch_session.h"
 #include "broker/api/producer_ids.h"
+#include "broker/group/group_coordinator.h"
 #include "broker/listener.h"
 #include "broker/node_connections.h"
 
@@ -190,9 +191,12 @@ int node_load(struct node *node, struct controller *controller,
     node->fetch_sessions = fetch_session_cache_create(
         config->max_incremental_fetch_session_cache_slots, node->env.random);
     node->producer_ids = producer_ids_create(node);
-    if (node->fetch_sessions == NULL || node->producer_ids == NULL)
+    node->groups = group_coordinator_create(node);
+    if (node->fetch_sessions == NULL || node->producer_ids == NULL ||
+        node->groups == NULL)
         return err_nomem(err);
     start_handles(node);
+    group_coordinator_start(node->groups);
     return 0;
 }
 
@@ -286,6 +290,7 @@ void node_stop(struct node *node, void (*done)(struct node *, int, const struct 
     node->stopping = true;
     for (struct listener *l = node->listeners; l != NULL; l = l->next)
         listener_stop(l);
+    group_coordinator_stop(node->groups);
     node_drain_connections(node);
     uv_timer_start(&node->tick_timer, on_drain_over,
                    node->connection_count == 0 ? 0 : DRAIN_MS, 0);
@@ -300,6 +305,7 @@ void node_close(struct node *node)
     }
     fetch_session_cache_destroy(node->fetch_sessions);
     producer_ids_destroy(node->producer_ids);
+    group_coordinator_destroy(node->groups);
     replica_manager_destroy(node->replicas);
     log_manager_destroy(node->logs);
     deadline_heap_free(&node->deadlines);

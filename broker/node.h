@@ -22,6 +22,7 @@
 #include "storage/log_dir.h"
 
 struct fetch_session_cache;
+struct group_coordinator;
 struct listener;
 struct producer_ids;
 
@@ -52,6 +53,7 @@ struct node {
     struct metadata_image *image;  /* the controller's */
     struct fetch_session_cache *fetch_sessions;
     struct producer_ids *producer_ids;
+    struct group_coordinator *groups;
 
     struct connection_owner connections;
     struct connection *oldest, *newest; /* by activity */

@@ -4,6 +4,7 @@
 
 #include "broker/address.h"
 #include "broker/dynamic_config.h"
+#include "broker/group/group_coordinator.h"
 #include "broker/listener.h"
 #include "protocol/kafka_error.h"
 #include "replication/metadata_version.h"
@@ -105,7 +106,7 @@ static struct metadata_record *bootstrap_records(struct arena *a, int32_t *count
 static void on_settings_changed(struct dynamic_config *d)
 {
     struct server *s = d->owner;
-    s->node.connections.request_max_bytes = d->config->socket_request_max_bytes;
+    node_follow_settings(&s->node);
 }
 
 static int open_metadata(struct server *s, struct err *err)
@@ -195,6 +196,8 @@ int server_open(const struct server_options *options, struct server **out,
     controller_add_publisher(s->controller, &s->dynamic.publisher);
     controller_add_publisher(s->controller,
                              replica_manager_publisher(s->node.replicas));
+    controller_add_publisher(s->controller,
+                             group_coordinator_publisher(s->node.groups));
     *out = s;
     return 0;
 }

@@ -80,11 +80,20 @@ static struct partition *item_partition(struct item *i, int *rc)
     struct partition *p;
     *rc = lookup_partition(r->node, i->topic, i->topic_id, r->version >= 13,
                            i->wanted.partition, &p, NULL);
+    if (*rc != 0)
+        i->answer.aborted_transactions_count = 0; /* only here Kafka says "none" */
     if (*rc == 0)
         *rc = partition_check_leader(p, i->wanted.current_leader_epoch, NULL);
     if (*rc != 0)
         item_fail(i, p, *rc);
     return *rc == 0 ? p : NULL;
+}
+
+static void tell_offsets(struct item *i, const struct partition_log *log)
+{
+    i->answer.high_watermark = partition_log_high_watermark(log);
+    i->answer.last_stable_offset = partition_log_last_stable_offset(log);
+    i->answer.log_start_offset = partition_log_start_offset(log);
 }
 
 /* Whether the reader's log has left ours since the epoch it read last (KIP-595):
@@ -104,6 +113,7 @@ static bool diverges(struct item *i, struct partition_log *log)
         item_fail(i, NULL, ERR_OFFSET_OUT_OF_RANGE);
         return true;
     }
+    tell_offsets(i, log);
     i->answer.diverging_epoch.epoch = epoch;
     i->answer.diverging_epoch.end_offset = end;
     i->fetching->failed = true;
@@ -154,9 +164,7 @@ static void item_read(struct item *i, int32_t max_bytes, bool at_least_one)
         item_fail(i, p, rc);
         return;
     }
-    i->answer.high_watermark = partition_log_high_watermark(log);
-    i->answer.last_stable_offset = partition_log_last_stable_offset(log);
-    i->answer.log_start_offset = partition_log_start_offset(log);
+    tell_offsets(i, log);
     i->answer.records.len = i->slice.size;
     list_aborted(i, log, bound);
 }

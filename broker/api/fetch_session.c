@@ -220,7 +220,7 @@ static struct fetch_session *session_create(struct fetch_session_cache *c,
                                             const struct fetch_request *m,
                                             int16_t version, int64_t now_ms)
 {
-    if (m->topics_count == 0 || !make_slot(c, now_ms))
+    if (!make_slot(c, now_ms))
         return NULL;
     struct fetch_session *s = calloc(1, sizeof(*s));
     if (s == NULL)

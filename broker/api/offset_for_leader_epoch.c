@@ -22,7 +22,7 @@ static void find_end(const struct partition *p, int32_t leader_epoch,
     int64_t end = partition_log_end_offset(log);
     struct leader_epoch_entry latest;
     bool any = leader_epoch_cache_latest(epochs, &latest);
-    bool before = leader_epoch >= 0 && leader_epoch < p->leader_epoch;
+    bool before = leader_epoch != -1 && leader_epoch < p->leader_epoch;
     if (leader_epoch == p->leader_epoch || (before && !any)) {
         result->leader_epoch = leader_epoch;
         result->end_offset = end;

@@ -25,6 +25,11 @@
 
 #define ACKS_ALL (-1)
 
+/* What a batch of any magic has in common. */
+#define LENGTH_AT 8
+#define MAGIC_AT 16
+#define SHORTEST_MESSAGE 14 /* behind its length; magic 0 */
+
 struct producing;
 
 struct item { /* one partition of the request */
@@ -57,12 +62,21 @@ struct producing {
 
 static void produce_answer(struct producing *p);
 
+/* With these Kafka gives up before it looks at the log. */
+static bool tells_no_start(enum kafka_error error)
+{
+    return error == KAFKA_CORRUPT_MESSAGE || error == KAFKA_MESSAGE_TOO_LARGE ||
+           error == KAFKA_RECORD_LIST_TOO_LARGE || error == KAFKA_KAFKA_STORAGE_ERROR;
+}
+
 static void item_fail(struct item *i, enum kafka_error error, const char *why)
 {
     struct request *r = i->producing->request;
     i->data = NULL;
     i->answer->error_code = (int16_t)error;
     i->answer->base_offset = -1;
+    if (tells_no_start(error))
+        i->answer->log_start_offset = -1;
     if (why != NULL && why[0] != '\0')
         i->answer->error_message = arena_str(&r->arena, str_of(why));
     trace_info(r->node->env.trace,
@@ -127,24 +141,54 @@ static struct record_rules rules_of(const struct topic_config *c, int64_t now_ms
     };
 }
 
+/* The size of the batch that begins at `at`; 0 where none lies there as a whole.
+ * A batch cut short is none, and bytes that are too few for one are passed over:
+ * so Kafka looks at a request before it looks at its batches
+ * (ByteBufferLogInputStream.nextBatchSize). */
+static int peek_batch(struct records records, int32_t at, int32_t *size,
+                      struct err *err)
+{
+    const uint8_t *data = records.data + at;
+    int64_t left = records.data == NULL ? 0 : records.len - at;
+    *size = 0;
+    if (left < LENGTH_AT + 4)
+        return 0;
+    int32_t length = (int32_t)load_be32(data + LENGTH_AT);
+    if (length < SHORTEST_MESSAGE)
+        return err_set(err, ERR_CORRUPT_MESSAGE, "a record batch cannot have length %d",
+                       length);
+    if (left <= MAGIC_AT)
+        return 0;
+    if (data[MAGIC_AT] > RECORD_BATCH_MAGIC)
+        return err_set(err, ERR_CORRUPT_MESSAGE, "a record batch cannot have magic %d",
+                       (int8_t)data[MAGIC_AT]);
+    if (length <= left - LENGTH_AT - 4)
+        *size = length + LENGTH_AT + 4;
+    return 0;
+}
+
 /* A request holds one batch a partition (Kafka: ProduceRequest.validateRecords),
  * and its codec must be one that this version of the API may carry. */
 static int check_header(struct item *i, struct records records)
 {
     const struct request *r = i->producing->request;
-    if (records.data == NULL || records.len == 0)
+    int32_t size = 0, more = 0;
+    int rc = peek_batch(records, 0, &size, &i->err);
+    if (rc != 0)
+        return rc;
+    if (size == 0)
         return err_set(&i->err, ERR_INVALID_RECORD,
-                       "the request holds no record batch");
-    int rc = record_batch_read(records.data, (size_t)records.len, &i->batch, &i->err);
-    if (rc == ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT && r->version >= 3)
+                       "the request holds no whole record batch");
+    if (records.data[MAGIC_AT] != RECORD_BATCH_MAGIC)
         return err_set(&i->err, ERR_INVALID_RECORD,
                        "Produce version %d carries record batches of magic 2 only",
                        r->version);
+    rc = record_batch_read(records.data, (size_t)records.len, &i->batch, &i->err);
+    if (rc == 0)
+        rc = peek_batch(records, size, &more, &i->err);
     if (rc != 0)
         return rc;
-    if (i->batch.size > records.len)
-        return err_set(&i->err, ERR_CORRUPT_MESSAGE, "the record batch is cut short");
-    if (i->batch.size < records.len)
+    if (more > 0)
         return err_set(&i->err, ERR_INVALID_RECORD,
                        "the request holds more than one record batch for a partition");
     if (i->batch.compression == COMPRESSION_ZSTD && r->version < 7)
@@ -175,6 +219,14 @@ static bool may_write(const struct item *i)
            str_is(r->client_id, "__admin_client");
 }
 
+/* A topic cannot demand more replicas in sync than it has (Kafka:
+ * Partition.effectiveMinIsr). */
+static bool in_sync_enough(const struct partition *p, const struct topic_config *c)
+{
+    return p->in_sync_count >= c->min_insync_replicas ||
+           p->in_sync_count >= p->replica_count;
+}
+
 static void item_check(struct item *i, struct records records)
 {
     struct request *r = i->producing->request;
@@ -186,16 +238,16 @@ static void item_check(struct item *i, struct records records)
     if (p == NULL)
         return;
     const struct topic_config *c = partition_log_config(p->handle.log);
-    i->answer->log_start_offset = partition_log_start_offset(p->handle.log);
     i->rc = check_header(i, records);
-    if (i->rc == 0)
+    if (i->rc == 0) {
+        i->answer->log_start_offset = partition_log_start_offset(p->handle.log);
         i->rc = check_size(i, c, i->batch.size);
+    }
     if (i->rc != 0) {
         item_fail_err(i);
         return;
     }
-    if (i->producing->message->acks == ACKS_ALL &&
-        p->in_sync_count < c->min_insync_replicas) {
+    if (i->producing->message->acks == ACKS_ALL && !in_sync_enough(p, c)) {
         item_fail(i, KAFKA_NOT_ENOUGH_REPLICAS,
                   "fewer in-sync replicas than "
                   "min.insync.replicas demands");
