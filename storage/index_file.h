@@ -19,19 +19,26 @@
 #define INDEX_ENTRY_MAX 12
 #define INDEX_CHUNK 512 /* entries that one read of a search brings in */
 
+/* What tells one kind of index from the other. */
+struct index_kind {
+    const char *suffix;
+    int entry_size;
+    bool (*in_order)(const uint8_t *a, const uint8_t *b); /* b may follow a */
+    bool (*makes_sense)(const uint8_t *entry);            /* leads nowhere outside */
+};
+
 struct index_file {
+    const struct index_kind *kind;
     struct disk *disk;
     const char *dir; /* borrowed from the log */
-    const char *suffix;
     int64_t base_offset;
-    int fd; /* -1: closed */
-    int entry_size;
+    int fd;               /* -1: closed */
     int64_t file_entries; /* -1: the file was not looked at yet */
     struct buf tail;
 };
 
-void index_file_init(struct index_file *x, struct disk *disk, const char *dir,
-                     int64_t base_offset, const char *suffix, int entry_size);
+void index_file_init(struct index_file *x, const struct index_kind *kind,
+                     struct disk *disk, const char *dir, int64_t base_offset);
 
 /* Frees the tail and closes; what was not written out is lost. */
 void index_file_close(struct index_file *x);
@@ -39,9 +46,14 @@ void index_file_close(struct index_file *x);
 /* Makes the file, empty; one that is there loses its content. */
 int index_file_create(struct index_file *x, struct err *err);
 
-/* Learns how many entries the file has; a piece of one at the end does not
- * count. ERR_NOT_FOUND: there is no file. */
+/* Learns how many entries the file has; a piece of one at the end does not count.
+ * Only the ends are looked at: if they are not in order, as in a file that was
+ * preallocated or torn, entries count from the first on while they are, and the
+ * rest is cut off. ERR_NOT_FOUND: there is no file. */
 int index_file_load(struct index_file *x, struct err *err);
+
+/* Whether that was done. */
+bool index_file_is_loaded(const struct index_file *x);
 
 /* Entries in file and tail. The index is loaded. */
 int64_t index_file_count(const struct index_file *x);
@@ -62,12 +74,6 @@ int index_file_write_out(struct index_file *x, bool forget, struct err *err);
 
 /* Keeps the first `count` entries, in the file too. */
 int index_file_truncate(struct index_file *x, int64_t count, struct err *err);
-
-/* How many entries, from the first on, `before` says stand in order to each
- * other: what a preallocated or torn file holds behind them does not count. */
-int index_file_ordered_prefix(struct index_file *x,
-                              bool (*in_order)(const uint8_t *a, const uint8_t *b),
-                              int64_t *count, struct err *err);
 
 /* The last entry whose key is <= the one sought; -1 if there is none. `above`
  * says whether an entry's key is larger than `key`. On success with *found >= 0

@@ -28,11 +28,17 @@ static bool makes_sense(const uint8_t *entry)
     return (int32_t)load_be32(entry) >= 0 && (int32_t)load_be32(entry + 4) > 0;
 }
 
+static const struct index_kind OFFSETS = {
+    .suffix = OFFSET_INDEX_SUFFIX,
+    .entry_size = OFFSET_INDEX_ENTRY,
+    .in_order = in_order,
+    .makes_sense = makes_sense,
+};
+
 void offset_index_init(struct offset_index *x, struct disk *disk, const char *dir,
                        int64_t base_offset)
 {
-    index_file_init(&x->file, disk, dir, base_offset, OFFSET_INDEX_SUFFIX,
-                    OFFSET_INDEX_ENTRY);
+    index_file_init(&x->file, &OFFSETS, disk, dir, base_offset);
     x->last = (struct offset_position){.offset = base_offset};
 }
 
@@ -60,53 +66,11 @@ static int read_last(struct offset_index *x, struct err *err)
     return rc;
 }
 
-/* Whether the two entries at the end, and the first, look like an index. A
- * preallocated one ends in zeros. */
-static int ends_look_right(struct offset_index *x, bool *right, struct err *err)
-{
-    uint8_t first[OFFSET_INDEX_ENTRY];
-    uint8_t last[2 * OFFSET_INDEX_ENTRY];
-    int64_t count = index_file_count(&x->file);
-    *right = true;
-    if (count == 0)
-        return 0;
-    int rc = index_file_read(&x->file, 0, 1, first, err);
-    if (rc != 0)
-        return rc;
-    *right = makes_sense(first);
-    if (!*right || count == 1)
-        return 0;
-    rc = index_file_read(&x->file, count - 2, 2, last, err);
-    if (rc == 0)
-        *right = in_order(last, last + OFFSET_INDEX_ENTRY) &&
-                 in_order(first, last + OFFSET_INDEX_ENTRY);
-    return rc;
-}
-
-static int drop_what_is_not_in_order(struct offset_index *x, struct err *err)
-{
-    uint8_t first[OFFSET_INDEX_ENTRY];
-    int64_t count;
-    int rc = index_file_ordered_prefix(&x->file, in_order, &count, err);
-    if (rc == 0 && count > 0)
-        rc = index_file_read(&x->file, 0, 1, first, err);
-    if (rc != 0)
-        return rc;
-    if (count > 0 && !makes_sense(first))
-        count = 0;
-    return index_file_truncate(&x->file, count, err);
-}
-
 int offset_index_load(struct offset_index *x, struct err *err)
 {
-    if (x->file.file_entries >= 0)
+    if (index_file_is_loaded(&x->file))
         return 0;
-    bool right;
     int rc = index_file_load(&x->file, err);
-    if (rc == 0)
-        rc = ends_look_right(x, &right, err);
-    if (rc == 0 && !right)
-        rc = drop_what_is_not_in_order(x, err);
     if (rc == 0)
         rc = read_last(x, err);
     if (rc != 0)

@@ -34,17 +34,17 @@ static bool makes_sense(const uint8_t *entry)
     return (int64_t)load_be64(entry) >= 0 && (int32_t)load_be32(entry + 8) >= 0;
 }
 
-static bool is_zero(const uint8_t *entry)
-{
-    static const uint8_t zeros[TIME_INDEX_ENTRY];
-    return memcmp(entry, zeros, sizeof(zeros)) == 0;
-}
+static const struct index_kind TIMES = {
+    .suffix = TIME_INDEX_SUFFIX,
+    .entry_size = TIME_INDEX_ENTRY,
+    .in_order = in_order,
+    .makes_sense = makes_sense,
+};
 
 void time_index_init(struct time_index *x, struct disk *disk, const char *dir,
                      int64_t base_offset)
 {
-    index_file_init(&x->file, disk, dir, base_offset, TIME_INDEX_SUFFIX,
-                    TIME_INDEX_ENTRY);
+    index_file_init(&x->file, &TIMES, disk, dir, base_offset);
     x->last = (struct timestamp_offset){NO_TIMESTAMP, base_offset};
 }
 
@@ -72,55 +72,11 @@ static int read_last(struct time_index *x, struct err *err)
     return rc;
 }
 
-static int drop_what_is_not_in_order(struct time_index *x, struct err *err)
-{
-    uint8_t first[TIME_INDEX_ENTRY];
-    int64_t count;
-    int rc = index_file_ordered_prefix(&x->file, in_order, &count, err);
-    if (rc == 0 && count > 0)
-        rc = index_file_read(&x->file, 0, 1, first, err);
-    if (rc != 0)
-        return rc;
-    /* One entry of zeros could be a record of 1970; with more behind it that
-     * do not follow, the file was preallocated and never written. */
-    if (count > 0 && !makes_sense(first))
-        count = 0;
-    if (count == 1 && is_zero(first))
-        count = 0;
-    return index_file_truncate(&x->file, count, err);
-}
-
-static int ends_look_right(struct time_index *x, bool *right, struct err *err)
-{
-    uint8_t first[TIME_INDEX_ENTRY];
-    uint8_t last[2 * TIME_INDEX_ENTRY];
-    int64_t count = index_file_count(&x->file);
-    *right = true;
-    if (count == 0)
-        return 0;
-    int rc = index_file_read(&x->file, 0, 1, first, err);
-    if (rc != 0)
-        return rc;
-    *right = makes_sense(first);
-    if (!*right || count == 1)
-        return 0;
-    rc = index_file_read(&x->file, count - 2, 2, last, err);
-    if (rc == 0)
-        *right = in_order(last, last + TIME_INDEX_ENTRY) &&
-                 in_order(first, last + TIME_INDEX_ENTRY);
-    return rc;
-}
-
 int time_index_load(struct time_index *x, struct err *err)
 {
-    if (x->file.file_entries >= 0)
+    if (index_file_is_loaded(&x->file))
         return 0;
-    bool right;
     int rc = index_file_load(&x->file, err);
-    if (rc == 0)
-        rc = ends_look_right(x, &right, err);
-    if (rc == 0 && !right)
-        rc = drop_what_is_not_in_order(x, err);
     if (rc == 0)
         rc = read_last(x, err);
     if (rc != 0)
