@@ -61,19 +61,17 @@ static void find_group(struct request *r, found *f)
     f->port = endpoint.port;
 }
 
-/* There are no transactions yet. COORDINATOR_NOT_AVAILABLE would make producers ask
- * until they time out; this node as coordinator has them ask for a producer id, which
- * InitProducerId refuses at once and for good. */
+/* There are no transactions yet. On COORDINATOR_NOT_AVAILABLE producers would ask again
+ * until they time out, and on UNSUPPORTED_VERSION librdkafka does too; this is the
+ * error on which all of them give up at once. */
 static void find_transaction(struct request *r, found *f)
 {
-    struct leader_endpoint endpoint;
-    if (!leaders_endpoint(r, r->node->id, &endpoint)) {
-        f->error_code = KAFKA_COORDINATOR_NOT_AVAILABLE;
-        return;
-    }
-    f->node_id = endpoint.id;
-    f->host = endpoint.host;
-    f->port = endpoint.port;
+    f->error_code = KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    f->error_message = STR_LITERAL("transactions are not served by this broker yet");
+    trace_warn(r->node->env.trace,
+               "%s asked for the coordinator of transactional id \"%.*s\": "
+               "transactions are not served yet",
+               request_peer(r), STR_ARGS(f->key));
 }
 
 /* Share groups are not served: as by a Kafka where they are switched off. */
@@ -97,7 +95,10 @@ static void respond_one(struct request *r, const struct find_coordinator_request
     found f;
     find(r, m->key_type, m->key, &f);
     response.error_code = f.error_code;
-    response.error_message = str_of(kafka_error_name((enum kafka_error)f.error_code));
+    response.error_message =
+        f.error_message.len > 0
+            ? f.error_message
+            : str_of(kafka_error_name((enum kafka_error)f.error_code));
     response.node_id = f.node_id;
     response.host = f.host;
     response.port = f.port;

@@ -3,9 +3,8 @@
  * A producer without a transactional id gets a new id with epoch 0, whatever it
  * says of the one it had (Kafka: TransactionCoordinator.handleInitProducerId).
  *
- * There are no transactions yet. FindCoordinator, which comes first, is not
- * offered, so clients refuse to begin them by themselves; who asks here all the
- * same gets UNSUPPORTED_VERSION. Kafka's own NOT_COORDINATOR would make clients
+ * There are no transactions yet. FindCoordinator, which comes first, says so; who
+ * asks here all the same gets UNSUPPORTED_VERSION. Kafka's own NOT_COORDINATOR would make clients
  * look for another coordinator for ever. */
 #include "broker/api/api.h"
 #include "broker/api/producer_ids.h"

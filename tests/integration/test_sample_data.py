@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import wire
+from harness import messages, wire
 from harness.broker import Started
 from harness.wire import Connection
 
@@ -70,3 +70,42 @@ def test_it_can_be_written_on(sample):
         _, _, end = wire.list_offset(connection, "plain", 1, -1)
         code, offset = wire.produce(connection, "plain", 1, wire.batch([b"new"]))
         assert (code, offset) == (wire.NONE, end)
+
+
+# Of the groups that clients of that Kafka used, as its dump tool tells.
+COMMITTED = {
+    "classic-group": {0: (4, ""), 1: (3, "")},
+    "modern-group": {0: (4, ""), 1: (3, "")},
+    "offsets-only": {0: (2, "meta\0")},
+}
+
+
+def test_the_groups_have_their_offsets(sample):
+    with Connection(sample.address) as connection:
+        values = {"CoordinatorKeys": list(COMMITTED)}
+        messages.ask(connection, "FindCoordinator", 6, values)
+        values = {"Groups": [{"GroupId": g, "Topics": None} for g in COMMITTED]}
+        answer = messages.ask(connection, "OffsetFetch", 9, values)
+    found = {
+        g["GroupId"]: {
+            p["PartitionIndex"]: (p["CommittedOffset"], p["Metadata"])
+            for topic in g["Topics"]
+            for p in topic["Partitions"]
+        }
+        for g in answer["Groups"]
+    }
+    assert found == COMMITTED
+
+
+def test_the_groups_are_listed(sample):
+    with Connection(sample.address) as connection:
+        answer = messages.ask(connection, "ListGroups", 5, {})
+    found = {
+        g["GroupId"]: (g["GroupType"], g["ProtocolType"], g["GroupState"])
+        for g in answer["Groups"]
+    }
+    assert found == {
+        "classic-group": ("classic", "consumer", "Empty"),
+        "modern-group": ("consumer", "consumer", "Empty"),
+        "offsets-only": ("classic", "", "Empty"),
+    }
