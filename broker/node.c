@@ -149,14 +149,42 @@ int node_open(const struct node_options *o, struct node *node, struct err *err)
     return rc;
 }
 
+/* Kafka: log.segment.delete.delay.ms, what topics have by default. */
+static int file_delete_delay(const struct broker_config *config, int64_t *ms,
+                             struct err *err)
+{
+    struct topic_config *defaults;
+    int rc = topic_config_create(config, NULL, 0, &defaults, err);
+    if (rc != 0)
+        return rc;
+    *ms = defaults->file_delete_delay_ms;
+    topic_config_release(defaults);
+    return 0;
+}
+
+/* Topics follow through the replica manager, and the rest is looked up in the
+ * config whenever it is needed. */
+void node_follow_settings(struct node *node)
+{
+    struct err err = {0};
+    int64_t delay_ms;
+    node->connections.request_max_bytes = node->config->socket_request_max_bytes;
+    if (file_delete_delay(node->config, &delay_ms, &err) != 0)
+        trace_error(node->env.trace, "log.segment.delete.delay.ms stays as it was: %s",
+                    err.message);
+    else
+        log_manager_set_times(node->logs, delay_ms,
+                              node->config->producer_id_expiration_ms);
+}
+
 int node_load(struct node *node, struct controller *controller,
               struct metadata_image *image, struct err *err)
 {
     node->controller = controller;
     node->image = image;
     const struct broker_config *config = node->config;
-    struct topic_config *defaults;
-    int rc = topic_config_create(config, NULL, 0, &defaults, err);
+    int64_t delay_ms;
+    int rc = file_delete_delay(config, &delay_ms, err);
     if (rc != 0)
         return rc;
     struct log_manager_options logs = {
@@ -168,11 +196,10 @@ int node_load(struct node *node, struct controller *controller,
         .executor = node->env.executor,
         .recovery_threads = config->num_recovery_threads_per_data_dir,
         .checkpoint_interval_ms = config->log_flush_offset_checkpoint_interval_ms,
-        .file_delete_delay_ms = defaults->file_delete_delay_ms,
+        .file_delete_delay_ms = delay_ms,
         .producer_id_expiration_ms = config->producer_id_expiration_ms,
         .producer_expiry_interval_ms = config->producer_id_expiration_check_interval_ms,
     };
-    topic_config_release(defaults);
     rc = log_manager_open(&logs, &node->logs, err);
     if (rc != 0)
         return rc;

@@ -83,6 +83,9 @@ int node_open(const struct node_options *options, struct node *node, struct err 
 int node_load(struct node *node, struct controller *controller,
               struct metadata_image *image, struct err *err);
 
+/* After a change of node->config at runtime. */
+void node_follow_settings(struct node *node);
+
 /* Recovers the logs after an unclean stop; then `done`. */
 int node_recover(struct node *node,
                  void (*done)(struct node *, int, const struct err *), struct err *err);

@@ -106,7 +106,7 @@ static struct metadata_record *bootstrap_records(struct arena *a, int32_t *count
 static void on_settings_changed(struct dynamic_config *d)
 {
     struct server *s = d->owner;
-    s->node.connections.request_max_bytes = d->config->socket_request_max_bytes;
+    node_follow_settings(&s->node);
 }
 
 static int open_metadata(struct server *s, struct err *err)

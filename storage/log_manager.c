@@ -252,6 +252,16 @@ void log_manager_set_config(struct log_manager *m, struct uuid topic_id,
     topic_config_release(before);
 }
 
+void log_manager_set_times(struct log_manager *m, int64_t file_delete_delay_ms,
+                           int64_t producer_id_expiration_ms)
+{
+    struct log_handle *h;
+    m->o.file_delete_delay_ms = file_delete_delay_ms;
+    m->o.producer_id_expiration_ms = producer_id_expiration_ms;
+    DL_FOREACH (m->open, h)
+        partition_log_set_producer_expiration(h->log, producer_id_expiration_ms);
+}
+
 /* ---- time ---------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -98,6 +98,10 @@ void log_manager_remove(struct log_manager *m, struct log_handle *h);
 void log_manager_set_config(struct log_manager *m, struct uuid topic_id,
                             struct topic_config *config);
 
+/* Follows the two of log_manager_options that may change while it runs. */
+void log_manager_set_times(struct log_manager *m, int64_t file_delete_delay_ms,
+                           int64_t producer_id_expiration_ms);
+
 /* The registered handle of a replica; NULL: none. */
 struct log_handle *log_manager_find(struct log_manager *m, struct uuid topic_id,
                                     int32_t partition);

@@ -52,6 +52,7 @@ static void take_log(struct log_manager *m, struct opening *o)
     h->unsynced |= o->fresh;
     DL_APPEND(m->open, h);
     partition_log_set_config(h->log, h->topic->config);
+    partition_log_set_producer_expiration(h->log, m->o.producer_id_expiration_ms);
     int64_t end = partition_log_end_offset(h->log);
     int64_t high_watermark = o->fresh ? 0 : h->high_watermark;
     if (high_watermark > end)

@@ -115,6 +115,11 @@ void partition_log_set_high_watermark(struct partition_log *log, int64_t high_wa
         log->high_watermark = high_watermark;
 }
 
+void partition_log_set_producer_expiration(struct partition_log *log, int64_t ms)
+{
+    log->producer_id_expiration_ms = ms;
+}
+
 void partition_log_expire_producers(struct partition_log *log)
 {
     producer_state_expire(log->producers, clock_wall_ms(log->clock),

@@ -65,6 +65,8 @@ void partition_log_close(struct partition_log *log);
 /* Borrowed until the next call; the new config counts from the next append. */
 void partition_log_set_config(struct partition_log *log,
                               const struct topic_config *config);
+/* producer.id.expiration.ms, from the next partition_log_expire_producers(). */
+void partition_log_set_producer_expiration(struct partition_log *log, int64_t ms);
 const struct topic_config *partition_log_config(const struct partition_log *log);
 
 const char *partition_log_dir(const struct partition_log *log);
