@@ -113,10 +113,10 @@ int partition_log_append(struct partition_log *log, uint8_t *data, int32_t size,
 
 /* Bytes from the batch that holds `offset` on (or the next one, where compaction
  * left a gap), of one segment, at most max_bytes, none of a batch that reaches
- * upper_offset. at_least_one: the first
- * batch comes whole even when it is larger than max_bytes. Kafka clients accept
- * a last batch cut short, so the slice need not end on a batch. offset ==
- * log_end_offset or upper_offset: an empty slice. Outside [start, end]:
+ * upper_offset. A first batch larger than max_bytes comes whole if at_least_one,
+ * otherwise nothing comes. Kafka clients accept a last batch cut short, so the
+ * slice need not end on a batch. offset == log_end_offset or upper_offset: an
+ * empty slice. Outside [start, end]:
  * ERR_OFFSET_OUT_OF_RANGE. The caller releases out->file. */
 int partition_log_read(struct partition_log *log, int64_t offset, int64_t upper_offset,
                        int32_t max_bytes, bool at_least_one, struct log_slice *out,

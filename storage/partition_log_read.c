@@ -89,7 +89,7 @@ int partition_log_read(struct partition_log *log, int64_t offset, int64_t upper_
         most = place.size;
     if (size > most)
         size = most;
-    if (size <= 0)
+    if (size <= 0 || most < place.size)
         return 0;
     *out = (struct log_slice){
         .file = log_file_acquire(s->file),

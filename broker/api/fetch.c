@@ -31,6 +31,7 @@ struct item { /* one partition that is asked for */
     struct fetch_request_fetch_partition wanted;
     int64_t ready_bytes; /* at the last look */
     struct log_slice slice;
+    bool unknown; /* there is no such partition */
     struct fetch_response_partition_data answer;
     struct partition_watch watch;
 };
@@ -40,6 +41,7 @@ struct fetching {
     const struct fetch_request *message;
     struct fetch_session *session; /* one reference; NULL: none */
     bool incremental;
+    int32_t follower; /* negative: a client */
     enum fetch_isolation isolation;
     int32_t max_bytes;
     int32_t min_bytes;
@@ -69,9 +71,29 @@ static void item_fail(struct item *i, const struct partition *p, int rc)
     i->answer.error_code = (int16_t)error_to_kafka(rc);
     i->answer.high_watermark = -1;
     i->fetching->failed = true;
-    leaders_tell(&i->fetching->leaders, i->fetching->request, p, rc,
-                 &i->answer.current_leader.leader_id,
-                 &i->answer.current_leader.leader_epoch);
+    if (i->fetching->request->version >= 16)
+        leaders_tell(&i->fetching->leaders, i->fetching->request, p, rc,
+                     &i->answer.current_leader.leader_id,
+                     &i->answer.current_leader.leader_epoch);
+}
+
+/* Only a broker that holds a replica may read as one. */
+static bool is_follower(const struct item *i, const struct partition *p)
+{
+    const struct request *r = i->fetching->request;
+    const struct metadata_topic *topic =
+        lookup_topic(r->node, i->topic, i->topic_id, r->version >= 13);
+    const struct metadata_partition *state =
+        topic == NULL ? NULL : metadata_topic_partition(topic, i->wanted.partition);
+    int32_t follower = i->fetching->follower;
+    if (state == NULL || follower == p->leader_id)
+        return false;
+    struct broker_ids replicas = metadata_partition_replicas(state);
+    for (int32_t n = 0; n < replicas.count; n++) {
+        if (replicas.ids[n] == follower)
+            return true;
+    }
+    return false;
 }
 
 static struct partition *item_partition(struct item *i, int *rc)
@@ -80,10 +102,14 @@ static struct partition *item_partition(struct item *i, int *rc)
     struct partition *p;
     *rc = lookup_partition(r->node, i->topic, i->topic_id, r->version >= 13,
                            i->wanted.partition, &p, NULL);
-    if (*rc != 0)
+    i->unknown = *rc != 0;
+    if (i->unknown)
         i->answer.aborted_transactions_count = 0; /* only here Kafka says "none" */
+    int32_t leader_epoch = i->wanted.current_leader_epoch;
     if (*rc == 0)
-        *rc = partition_check_leader(p, i->wanted.current_leader_epoch, NULL);
+        *rc = partition_check_leader(p, leader_epoch < 0 ? -1 : leader_epoch, NULL);
+    if (*rc == 0 && i->fetching->follower >= 0 && !is_follower(i, p))
+        *rc = ERR_NOT_LEADER_OR_FOLLOWER;
     if (*rc != 0)
         item_fail(i, p, *rc);
     return *rc == 0 ? p : NULL;
@@ -217,6 +243,8 @@ static void add_to_response(struct fetch_response *response, const struct item *
 
 static void list_leaders(struct fetching *f, struct fetch_response *response)
 {
+    if (f->follower >= 0)
+        return; /* brokers know each other */
     struct fetch_response_node_endpoint *out =
         arena_array(&f->request->arena, (size_t)f->leaders.count, sizeof(*out));
     for (int32_t i = 0; out != NULL && i < f->leaders.count; i++) {
@@ -237,6 +265,28 @@ static void cleanup(struct request *r)
     fetch_session_release(r->node->fetch_sessions, f->session);
 }
 
+/* Those that are known, or those that are not: Kafka tells of the latter last.
+ * The last one added. */
+static const struct item *add_items(struct fetching *f, struct fetch_response *response,
+                                    const struct item *before, bool unknown)
+{
+    for (int n = 0; n < f->count; n++) {
+        struct item *i = &f->items[n];
+        if (i->unknown != unknown)
+            continue;
+        if (f->session != NULL &&
+            !fetch_session_must_tell(f->session, i->key, &i->answer) && f->incremental)
+            continue;
+        if (i->slice.file != NULL) {
+            i->answer.records.data = NULL;
+            i->answer.records.source = &i->slice;
+        }
+        add_to_response(response, i, before);
+        before = i;
+    }
+    return before;
+}
+
 static void send_answer(struct fetching *f)
 {
     struct request *r = f->request;
@@ -251,19 +301,8 @@ static void send_answer(struct fetching *f)
     }
     response.responses[0].partitions = answers;
     response.session_id = f->session == NULL ? 0 : f->session->id;
-    const struct item *before = NULL;
-    for (int n = 0; n < f->count; n++) {
-        struct item *i = &f->items[n];
-        if (f->session != NULL &&
-            !fetch_session_must_tell(f->session, i->key, &i->answer) && f->incremental)
-            continue;
-        if (i->slice.file != NULL) {
-            i->answer.records.data = NULL;
-            i->answer.records.source = &i->slice;
-        }
-        add_to_response(&response, i, before);
-        before = i;
-    }
+    const struct item *before = add_items(f, &response, NULL, false);
+    add_items(f, &response, before, true);
     list_leaders(f, &response);
     request_respond(r, &response);
 }
@@ -449,6 +488,7 @@ static struct fetching *fetching_create(struct request *r)
     f->message = m;
     f->incremental = m->session_epoch > 0;
     int32_t replica_id = r->version >= 15 ? m->replica_state.replica_id : m->replica_id;
+    f->follower = replica_id;
     f->isolation = replica_id >= 0           ? FETCH_LOG_END
                    : m->isolation_level == 1 ? FETCH_COMMITTED
                                              : FETCH_HIGH_WATERMARK;
