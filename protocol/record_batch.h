@@ -18,6 +18,7 @@
 #define RECORD_BATCH_PREFIX 12   /* base offset and length: what length omits */
 #define RECORD_BATCH_OVERHEAD 61 /* bytes before the first record */
 #define RECORD_BATCH_MAGIC_AT 16
+#define RECORD_BATCH_CODEC_AT 22 /* in its lowest three bits */
 #define NO_TIMESTAMP (-1)
 #define NO_PRODUCER_ID (-1)
 #define NO_PRODUCER_EPOCH (-1)

@@ -74,7 +74,8 @@ static void ring_remove(struct watch_link *link)
 
 void partition_init(struct partition *p, struct replica_manager *manager)
 {
-    *p = (struct partition){.manager = manager, .leader_id = -1, .in_sync_count = 1};
+    *p = (struct partition){
+        .manager = manager, .leader_id = -1, .in_sync_count = 1, .replica_count = 1};
     p->watches.prev = p->watches.next = &p->watches;
 }
 

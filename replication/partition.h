@@ -36,6 +36,7 @@ struct partition {
     int32_t leader_id; /* -1: none */
     int32_t leader_epoch;
     int32_t in_sync_count;
+    int32_t replica_count;
     struct watch_link watches;
     struct partition *next_moved; /* in the manager's list of moved ones */
     bool moved;

@@ -123,6 +123,7 @@ static void follow(struct partition *p, const struct metadata_partition *state)
     p->leader_id = state->leader;
     p->leader_epoch = state->leader_epoch;
     p->in_sync_count = metadata_partition_isr(state).count;
+    p->replica_count = metadata_partition_replicas(state).count;
 }
 
 /* Registers the replica if it is this node's; *out NULL if it is not. */

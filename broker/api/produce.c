@@ -25,10 +25,8 @@
 
 #define ACKS_ALL (-1)
 
-/* What a batch of any magic has in common. */
-#define LENGTH_AT 8
-#define MAGIC_AT 16
-#define SHORTEST_MESSAGE 14 /* behind its length; magic 0 */
+/* Of magic 0, behind its length. All magics have offset, length and magic alike. */
+#define SHORTEST_MESSAGE 14
 
 struct producing;
 
@@ -101,9 +99,10 @@ static struct partition *item_partition(struct item *i)
     if (i->rc == 0)
         return p;
     item_fail_err(i);
-    leaders_tell(&i->producing->leaders, r, p, i->rc,
-                 &i->answer->current_leader.leader_id,
-                 &i->answer->current_leader.leader_epoch);
+    if (r->version >= 10)
+        leaders_tell(&i->producing->leaders, r, p, i->rc,
+                     &i->answer->current_leader.leader_id,
+                     &i->answer->current_leader.leader_epoch);
     return NULL;
 }
 
@@ -151,25 +150,25 @@ static int peek_batch(struct records records, int32_t at, int32_t *size,
     const uint8_t *data = records.data + at;
     int64_t left = records.data == NULL ? 0 : records.len - at;
     *size = 0;
-    if (left < LENGTH_AT + 4)
+    if (left < RECORD_BATCH_PREFIX)
         return 0;
-    int32_t length = (int32_t)load_be32(data + LENGTH_AT);
+    int32_t length = (int32_t)load_be32(data + RECORD_BATCH_PREFIX - 4);
     if (length < SHORTEST_MESSAGE)
         return err_set(err, ERR_CORRUPT_MESSAGE, "a record batch cannot have length %d",
                        length);
-    if (left <= MAGIC_AT)
+    if (left <= RECORD_BATCH_MAGIC_AT)
         return 0;
-    if (data[MAGIC_AT] > RECORD_BATCH_MAGIC)
+    if (data[RECORD_BATCH_MAGIC_AT] > RECORD_BATCH_MAGIC)
         return err_set(err, ERR_CORRUPT_MESSAGE, "a record batch cannot have magic %d",
-                       (int8_t)data[MAGIC_AT]);
-    if (length <= left - LENGTH_AT - 4)
-        *size = length + LENGTH_AT + 4;
+                       (int8_t)data[RECORD_BATCH_MAGIC_AT]);
+    if (length <= left - RECORD_BATCH_PREFIX)
+        *size = length + RECORD_BATCH_PREFIX;
     return 0;
 }
 
-/* A request holds one batch a partition (Kafka: ProduceRequest.validateRecords),
- * and its codec must be one that this version of the API may carry. */
-static int check_header(struct item *i, struct records records)
+/* A request holds one batch a partition, and its codec must be one that this
+ * version of the API may carry (Kafka: ProduceRequest.validateRecords). */
+static int check_records(struct item *i, struct records records)
 {
     const struct request *r = i->producing->request;
     int32_t size = 0, more = 0;
@@ -179,25 +178,19 @@ static int check_header(struct item *i, struct records records)
     if (size == 0)
         return err_set(&i->err, ERR_INVALID_RECORD,
                        "the request holds no whole record batch");
-    if (records.data[MAGIC_AT] != RECORD_BATCH_MAGIC)
-        return err_set(&i->err, ERR_INVALID_RECORD,
-                       "Produce version %d carries record batches of magic 2 only",
-                       r->version);
-    rc = record_batch_read(records.data, (size_t)records.len, &i->batch, &i->err);
-    if (rc == 0)
-        rc = peek_batch(records, size, &more, &i->err);
-    if (rc != 0)
-        return rc;
-    if (more > 0)
-        return err_set(&i->err, ERR_INVALID_RECORD,
-                       "the request holds more than one record batch for a partition");
-    if (i->batch.compression == COMPRESSION_ZSTD && r->version < 7)
+    if (records.data[RECORD_BATCH_MAGIC_AT] != RECORD_BATCH_MAGIC)
+        return err_set(&i->err,
+                       r->version >= 3 ? ERR_INVALID_RECORD
+                                       : ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+                       "Produce carries record batches of magic 2 only");
+    if (r->version < 7 && (records.data[RECORD_BATCH_CODEC_AT] & 7) == COMPRESSION_ZSTD)
         return err_set(&i->err, ERR_UNSUPPORTED_COMPRESSION_TYPE,
                        "Produce version %d does not know zstd", r->version);
-    if (i->batch.transactional)
-        return err_set(&i->err, ERR_INVALID_TXN_STATE,
-                       "transactions are not served by this broker");
-    return 0;
+    rc = peek_batch(records, size, &more, &i->err);
+    if (rc == 0 && more > 0)
+        rc = err_set(&i->err, ERR_INVALID_RECORD,
+                     "the request holds more than one record batch for a partition");
+    return rc;
 }
 
 static int check_size(struct item *i, const struct topic_config *c, int64_t size)
@@ -207,6 +200,16 @@ static int check_size(struct item *i, const struct topic_config *c, int64_t size
     return err_set(&i->err, ERR_MESSAGE_TOO_LARGE,
                    "the record batch has %lld bytes; max.message.bytes is %d",
                    (long long)size, c->max_message_bytes);
+}
+
+static int check_batch(struct item *i, const struct topic_config *c,
+                       struct records records)
+{
+    int rc = record_batch_read(records.data, (size_t)records.len, &i->batch, &i->err);
+    if (rc == 0 && i->batch.transactional)
+        rc = err_set(&i->err, ERR_INVALID_TXN_STATE,
+                     "transactions are not served by this broker");
+    return rc != 0 ? rc : check_size(i, c, i->batch.size);
 }
 
 /* Kafka lets only its own admin tools write to internal topics. */
@@ -238,10 +241,10 @@ static void item_check(struct item *i, struct records records)
     if (p == NULL)
         return;
     const struct topic_config *c = partition_log_config(p->handle.log);
-    i->rc = check_header(i, records);
+    i->rc = check_records(i, records);
     if (i->rc == 0) {
         i->answer->log_start_offset = partition_log_start_offset(p->handle.log);
-        i->rc = check_size(i, c, i->batch.size);
+        i->rc = check_batch(i, c, records);
     }
     if (i->rc != 0) {
         item_fail_err(i);
@@ -533,13 +536,16 @@ static struct producing *producing_create(struct request *r,
     p->items = items;
     p->count = count;
     p->response.responses = topics;
-    p->response.responses_count = m->topic_data_count;
     for (int32_t t = 0; t < m->topic_data_count; t++) {
         const struct produce_request_topic_produce_data *topic = &m->topic_data[t];
-        topics[t].name = topic->name;
-        topics[t].topic_id = topic->topic_id;
-        topics[t].partition_responses = answers;
-        topics[t].partition_responses_count = topic->partition_data_count;
+        if (topic->partition_data_count <= 0)
+            continue; /* nothing to tell of it */
+        topics[p->response.responses_count++] =
+            (struct produce_response_topic_produce_response){
+                .name = topic->name,
+                .topic_id = topic->topic_id,
+                .partition_responses = answers,
+                .partition_responses_count = topic->partition_data_count};
         for (int32_t n = 0; n < topic->partition_data_count; n++) {
             *answers = PRODUCE_RESPONSE_PARTITION_PRODUCE_RESPONSE_INIT;
             answers->index = topic->partition_data[n].index;
@@ -552,11 +558,32 @@ static struct producing *producing_create(struct request *r,
     return p;
 }
 
-static void refuse_acks(struct producing *p)
+static void refuse_all(struct producing *p, enum kafka_error error, const char *why)
 {
     for (int n = 0; n < p->count; n++)
-        item_fail(&p->items[n], KAFKA_INVALID_REQUIRED_ACKS, "acks must be -1, 0 or 1");
+        item_fail(&p->items[n], error, why);
     produce_answer(p);
+}
+
+static bool is_transactional(struct records records)
+{
+    struct record_batch batch;
+    int32_t size;
+    return peek_batch(records, 0, &size, NULL) == 0 && size > 0 &&
+           record_batch_read(records.data, (size_t)records.len, &batch, NULL) == 0 &&
+           batch.transactional;
+}
+
+static bool any_transactional(const struct produce_request *m)
+{
+    for (int32_t t = 0; t < m->topic_data_count; t++) {
+        const struct produce_request_topic_produce_data *topic = &m->topic_data[t];
+        for (int32_t n = 0; n < topic->partition_data_count; n++) {
+            if (is_transactional(topic->partition_data[n].records))
+                return true;
+        }
+    }
+    return false;
 }
 
 static void handle_produce(struct request *r)
@@ -572,8 +599,13 @@ static void handle_produce(struct request *r)
         request_refuse(r, "no memory for Produce");
         return;
     }
+    if (m->transactional_id.data == NULL && any_transactional(m)) {
+        refuse_all(p, KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                   "transactional records need a transactional id");
+        return;
+    }
     if (m->acks < ACKS_ALL || m->acks > 1) {
-        refuse_acks(p);
+        refuse_all(p, KAFKA_INVALID_REQUIRED_ACKS, "acks must be -1, 0 or 1");
         return;
     }
     int at = 0;
