@@ -176,7 +176,7 @@ void leader_epoch_cache_end_offset(const struct leader_epoch_cache *c,
     const struct leader_epoch_entry *last = latest(c);
     *found_epoch = -1;
     *end_offset = -1;
-    if (last == NULL || leader_epoch < 0 || leader_epoch > last->leader_epoch)
+    if (last == NULL || leader_epoch == -1 || leader_epoch > last->leader_epoch)
         return;
     if (leader_epoch == last->leader_epoch) {
         *found_epoch = leader_epoch;

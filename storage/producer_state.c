@@ -198,6 +198,10 @@ int producer_state_check(const struct producer_state *p,
                          struct producer_batch *duplicate, struct err *err)
 {
     const struct producer *entry = find(p, batch->producer_id);
+    if (entry == NULL && batch->producer_epoch < NO_EPOCH)
+        return err_set(err, ERR_INVALID_PRODUCER_EPOCH,
+                       "producer %lld cannot have epoch %d",
+                       (long long)batch->producer_id, batch->producer_epoch);
     if (entry == NULL)
         return 0;
     if (find_duplicate(entry, batch, duplicate))
