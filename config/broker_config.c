@@ -286,14 +286,24 @@ size_t broker_config_synonyms(const struct broker_config *config, struct str nam
     return count;
 }
 
+static int not_for_all(struct str name, struct err *err)
+{
+    return err_set(err, ERR_INVALID_CONFIG,
+                   "Cannot update these configs at default cluster level, broker "
+                   "id must be specified: [%.*s]",
+                   STR_ARGS(name));
+}
+
 static int check_one_dynamic(const struct setting_override *override, bool per_broker,
                              struct err *err)
 {
     struct str name = override->name;
     bool for_listener = is_listener_setting(override->name, &name);
     const struct setting *setting = setting_find(&broker_settings, name);
-    if (setting == NULL || override->value.data == NULL)
+    if (override->value.data == NULL)
         return 0; /* what was never there may be taken away */
+    if (setting == NULL)
+        return for_listener && !per_broker ? not_for_all(override->name, err) : 0;
     if (!for_listener && setting->update == SETTING_READ_ONLY)
         return err_set(err, ERR_INVALID_CONFIG,
                        "Cannot update these configs dynamically: [%s]", setting->name);
@@ -306,10 +316,7 @@ static int check_one_dynamic(const struct setting_override *override, bool per_b
     if (rc != 0)
         return rc;
     if (!per_broker && setting->update != SETTING_CLUSTER_WIDE)
-        return err_set(err, ERR_INVALID_CONFIG,
-                       "Cannot update these configs at default cluster level, broker "
-                       "id must be specified: [%.*s]",
-                       STR_ARGS(override->name));
+        return not_for_all(override->name, err);
     return 0;
 }
 

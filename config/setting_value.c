@@ -402,6 +402,41 @@ int setting_parse(const struct setting *setting, struct str text,
     return 0;
 }
 
+/* The fewest digits that read back as the same number. */
+static int shortest_digits(double number)
+{
+    char text[32];
+    int digits = 1;
+    for (; digits < 17; digits++) {
+        snprintf(text, sizeof(text), "%.*e", digits - 1, number);
+        double back;
+        if (parse_double(str_of(text), &back) && back == number)
+            break;
+    }
+    return digits;
+}
+
+/* As Java's Double.toString: 0.5, 1.0, 1.7976931348623157E308. */
+static void print_double(struct buf *out, double number)
+{
+    char text[32];
+    int digits = shortest_digits(number);
+    snprintf(text, sizeof(text), "%.*e", digits - 1, number);
+    char *e = strchr(text, 'e');
+    int exponent = e == NULL ? 0 : atoi(e + 1);
+    if (exponent >= -3 && exponent < 7) {
+        int behind = digits - 1 - exponent;
+        buf_printf(out, "%.*f", behind < 1 ? 1 : behind, number);
+    } else if (e != NULL) {
+        buf_printf(out, "%.*e", digits < 2 ? 1 : digits - 1, number);
+        char *at = (char *)out->data + out->len;
+        while (*--at != 'e')
+            ;
+        out->len = (size_t)(at - (char *)out->data);
+        buf_printf(out, "E%d", exponent);
+    }
+}
+
 void setting_canonical(const struct setting *setting, struct str text, struct buf *out)
 {
     struct setting_value value = {0};
@@ -427,6 +462,9 @@ void setting_canonical(const struct setting *setting, struct str text, struct bu
         return;
     }
     case SETTING_DOUBLE:
+        if (parse_double(text, &value.real))
+            print_double(out, value.real);
+        return;
     case SETTING_STRING:
     case SETTING_CLASS:
     case SETTING_PASSWORD:

@@ -94,6 +94,8 @@ static int changed_list(struct alteration *a, const struct setting *setting,
     while (change->op == CONFIG_OP_APPEND && setting_next(&items, &item))
         if (item.len > 0 && !list_has(old, item))
             list_add(&text, item);
+    if (change->op == CONFIG_OP_APPEND && change->value.len == 0)
+        list_add(&text, STR_LITERAL("")); /* for the check of the list to refuse */
     buf_append(&text, "", 1);
     *out =
         text.failed ? STR_NULL : arena_str(a->arena, str_of((const char *)text.data));

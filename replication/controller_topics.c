@@ -295,6 +295,10 @@ static int describe_configs(struct creation *n, struct err *err)
                                   &config.value, &source, err);
         if (rc != 0)
             return rc;
+        /* Here alone, what was asked for comes back as it was written. */
+        for (int32_t given = 0; given < topic->configs_count; given++)
+            if (str_equal(topic->configs[given].name, config.name))
+                config.value = topic->configs[given].value;
         config.config_source = setting_source_kafka_id(source);
         config.is_sensitive = setting->type == SETTING_PASSWORD;
         n->result->configs[n->result->configs_count++] = config;

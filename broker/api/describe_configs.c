@@ -129,6 +129,9 @@ static bool describe_topic_setting(struct description *d, const struct setting *
     set_value(e, value);
     size_t count = topic_config_synonyms(r->node->config, d->overrides.items,
                                          (size_t)d->overrides.count, name, synonyms);
+    /* The topic's own value is shown as it was understood, in both places. */
+    if (count > 0 && override_of(d, name).data != NULL)
+        synonyms[0].value = value;
     return set_synonyms(d, e, synonyms, count);
 }
 

@@ -418,6 +418,11 @@ START_TEST(only_kafkas_dynamic_settings_may_change_at_runtime)
         "Cannot update these configs at default cluster level, broker id must "
         "be specified: [listener.name.x.ssl.keystore.type]");
     check_dynamic("listener.name.x.max.connections", "5", false, NULL);
+    check_dynamic("listener.name.x.nope", "5", true, NULL);
+    check_dynamic(
+        "listener.name.x.nope", "5", false,
+        "Cannot update these configs at default cluster level, broker id must "
+        "be specified: [listener.name.x.nope]");
 }
 END_TEST
 
