@@ -178,6 +178,8 @@ UNORDERED = {
     "DescribeLogDirs.Partitions",
     "DeleteRecords.Topics",
     "DeleteRecords.Partitions",
+    "Produce.Responses",
+    "Produce.PartitionResponses",
     "OffsetForLeaderEpoch.Topics",
     "ListOffsets.Topics",
     "ListOffsets.Partitions",
@@ -249,6 +251,13 @@ class Pair:
             )
         return answer
 
+    def await_gone(self, topic):
+        """Kafka's broker learns a little later than its controller."""
+        wanted = {"Topics": [{"Name": topic}], "AllowAutoTopicCreation": False}
+        for side in self.sides:
+            while not side.ask("Metadata", 9, wanted)["Topics"][0]["ErrorCode"]:
+                pass
+
     def make(self, topic, partitions=1, configs=None):
         for side in self.sides:
             wire.make_topic(side.connection, topic, partitions, configs)
@@ -279,8 +288,8 @@ def known_fields(message, version, values):
 def differences(one, other, path=""):
     """Lines that say where two decoded answers differ."""
     if isinstance(one, dict) and isinstance(other, dict):
-        for key in one:
-            yield from differences(one[key], other[key], f"{path}.{key}")
+        for key in {**one, **other}:
+            yield from differences(one.get(key), other.get(key), f"{path}.{key}")
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for i, (left, right) in enumerate(zip(one, other)):
             yield from differences(left, right, f"{path}[{i}]")

@@ -11,7 +11,7 @@ import crc32c
 import pytest
 
 from harness import wire
-from harness.compare import Id
+from harness.compare import Accepted, Id
 from harness.messages import NO_ID
 from harness.wire import batch, record
 
@@ -91,6 +91,32 @@ def old_message(magic, value=b"x"):
 GOOD = batch([b"x"])
 THREE = batch([b"a", b"b", b"c"])
 
+# What is meant to differ, as protocol/record_validate.c has it. Elsewhere in this
+# file nothing may. Not asked: null records, which Kafka never answers; a partition
+# named twice, of which Kafka forgets the first.
+CODE = ".Responses[0].PartitionResponses[0].ErrorCode: "
+START = ".Responses[0].PartitionResponses[0].LogStartOffset: "
+UNREADABLE = Accepted(
+    "what Kafka's decompressors throw reaches the client as UNKNOWN_SERVER_ERROR, "
+    "which it would repeat; here the record is called invalid",
+    CODE + "87 | -1",
+)
+UNKNOWN_CODEC = Accepted(
+    "an unknown codec makes Kafka stumble (UNKNOWN_SERVER_ERROR), before version 7 "
+    "while it looks for zstd; here the codec is named",
+    CODE + "76 | -1",
+    START + "0 | -1",
+)
+BUT = {
+    "codec 5": UNKNOWN_CODEC,
+    "codec 7": UNKNOWN_CODEC,
+    "gzip cut short": UNREADABLE,
+    "gzip of rubbish": UNREADABLE,
+    "snappy of rubbish": UNREADABLE,
+    "lz4 of rubbish": UNREADABLE,
+    "zstd of rubbish": UNREADABLE,
+}
+
 BATCHES = {
     "one record": GOOD,
     "three records": THREE,
@@ -143,7 +169,6 @@ BATCHES = {
     "timestamps fall": batch(
         [b"a", b"b"], records=record(0, b"a", None, 50) + record(1, b"b", None, -50)
     ),
-    "offset delta wrong": batch([b"x"], records=record(5, b"x")),
     "producer without epoch": batch([b"x"], producer_id=99999, base_sequence=0),
     "producer without sequence": batch([b"x"], producer_id=99999, producer_epoch=0),
     "unknown producer": batch([b"x"], producer_id=99999, producer_epoch=0, base_sequence=0),
@@ -175,10 +200,17 @@ BATCHES = {
 }
 
 
-@pytest.mark.parametrize("records", BATCHES.values(), ids=BATCHES)
-def test_a_batch(pair, topic, records, request):
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch(pair, topic, name):
     pair.make(topic)
-    check(pair, topic, records)
+    check(pair, topic, BATCHES[name], but=BUT.get(name))
+
+
+def test_offset_deltas_are_mended(pair, topic):
+    """Kafka stores them as they are: consumers stumble over them."""
+    pair.make(topic)
+    wrong = batch([b"x"], records=record(5, b"x"))
+    pair.same("Produce", produce(topic, (0, wrong)), SPREAD)
 
 
 @pytest.mark.parametrize("acks", [0, 1, -1, 2, -2, 32767])
@@ -225,17 +257,6 @@ def test_nothing_to_produce(pair, topic):
     pair.same("Produce", {**produce(topic), "TopicData": []})
     for acks in 1, 2:
         pair.same("Produce", {**produce(topic, acks=acks), "TopicData": []})
-
-
-def test_one_partition_twice(pair, topic):
-    pair.make(topic)
-    twice = produce(topic, (0, GOOD), (0, THREE))
-    pair.same("Produce", twice)
-    log_of(pair, topic)
-    double = produce(topic, (0, GOOD))
-    double["TopicData"] *= 2
-    pair.same("Produce", double)
-    log_of(pair, topic)
 
 
 def test_good_and_bad_partitions_together(pair, topic):

@@ -7,10 +7,37 @@ import uuid
 
 import pytest
 
-from harness.compare import Id
+from harness.compare import Accepted, Id
 from harness.messages import NO_ID
 
 NOBODY = uuid.UUID("01234567-89ab-cdef-0123-456789abcdef")
+
+
+# What is meant to differ. Elsewhere in this file nothing may.
+NAMELESS = Accepted(
+    "a topic without name and id makes Kafka stumble (UNKNOWN_SERVER_ERROR); it is "
+    "an invalid request",
+    ".Topics[0].ErrorCode: 42 | -1",
+    ".ErrorCode: 0 | -1",
+)
+EMPTY_NAME = Accepted(
+    "an empty name makes Kafka stumble; it is an invalid one",
+    ".Topics[0].ErrorCode: 17 | -1",
+    ".Topics[0].TopicAuthorizedOperations: 3576 | -2147483648",
+)
+NOT_MADE = Accepted(
+    "Kafka tells nobody why a topic could not be made by asking for it",
+    ".Topics[1].ErrorCode: 42 | 3",
+)
+TOO_MANY = Accepted(
+    "a request for very many partitions breaks a bound inside Kafka, which then makes "
+    "10,000 of them and answers UNKNOWN_SERVER_ERROR; here the bound is told",
+    ".Results[0].ErrorCode: 44 | -1",
+)
+# Not asked, since Kafka's answer depends on the moment or is an overflow of its own:
+# a timeout of 0, where Kafka may or may not have made the topic by the time it
+# answers REQUEST_TIMED_OUT; a cursor near 2^31, to which Kafka adds the page's size;
+# the settings of a topic that Kafka keeps for its own tests (internal.segment.bytes).
 
 
 def config(**pairs):
@@ -104,7 +131,6 @@ REFUSED_CONFIGS = {
     "segment.ms 0": config(segment_ms="0"),
     "jitter below 0": config(segment_jitter_ms="-1"),
     "message format": config(message_format_version="2.0"),
-    "internal segment": config(internal_segment_bytes="1"),
     "max message bytes below 0": config(max_message_bytes="-1"),
     "two wrong": config(retention_ms="soon", no_such_key="1"),
     "empty name": [{"Name": "", "Value": "1"}],
@@ -204,13 +230,6 @@ def test_no_topics(pair):
     pair.same("CreateTopics", create())
 
 
-def test_a_timeout_of_nothing(pair, topic):
-    for timeout in 0, -1:
-        pair.same(
-            "CreateTopics", {**create(wanted(topic), validate_only=True), "timeoutMs": timeout}
-        )
-
-
 def test_good_and_bad_together(pair, topic):
     pair.same(
         "CreateTopics",
@@ -244,11 +263,18 @@ def test_metadata_by_id(pair, topic):
     for name in None, "", "x":
         for wanted_id in Id(topic), NOBODY, NO_ID:
             asked = [{"TopicId": wanted_id, "Name": name}]
-            pair.same("Metadata", {"Topics": asked}, only=range(10, 14))
+            stumbles = name is None and wanted_id == NO_ID
+            wanted = {"Topics": asked, "AllowAutoTopicCreation": False}
+            pair.same("Metadata", wanted, only=[10, 11])
+            pair.same(
+                "Metadata",
+                wanted,
+                only=[12, 13],
+                but=NAMELESS if stumbles else None,
+            )
     mixed = [{"TopicId": Id(topic), "Name": None}, {"TopicId": NOBODY, "Name": None}]
     pair.same("Metadata", {"Topics": mixed}, only=range(10, 14))
     pair.same("Metadata", {"Topics": mixed + [{"Name": topic}]}, only=range(10, 14))
-    pair.same("Metadata", {"Topics": [{"Name": None}]}, only=range(10, 14))
 
 
 def test_metadata_of_no_topics(pair):
@@ -256,11 +282,8 @@ def test_metadata_of_no_topics(pair):
 
 
 def test_metadata_makes_topics(pair, topic):
-    def bad(version):
-        name = f"{topic}-{version}"
-        return {"Topics": [{"Name": "a b"}, {"Name": ""}, {"Name": "__cluster_metadata"}]}
-
-    pair.same("Metadata", bad)
+    bad = [{"Name": name} for name in ("a b", "", "__cluster_metadata")]
+    pair.same("Metadata", {"Topics": bad}, but=NOT_MADE)
     for name in "-a", "-b":
         asked = {"Topics": [{"Name": topic + name}]}
         # The first answer depends on the moment: either there yet, or not.
@@ -288,8 +311,6 @@ GROWTH = {
     "fewer": (1, None),
     "zero": (0, None),
     "negative": (-1, None),
-    "too many": (10_003, None),
-    "very many": (2**31 - 1, None),
     "assigned too few": (4, [[1]]),
     "assigned too many": (3, [[1], [1]]),
     "assigned none": (3, []),
@@ -313,6 +334,11 @@ def two(pair):
 def test_partitions_that_are_refused(pair, two, growth, validate_only):
     pair.same("CreatePartitions", grow(two, *growth, validate_only))
     metadata_of(pair, two, versions=[12])
+
+
+def test_very_many_partitions(pair, two):
+    asked = grow(two, 2**31 - 1, validate_only=True)
+    pair.same("CreatePartitions", asked, but=TOO_MANY)
 
 
 def test_partitions_of_unknown_topics(pair):
@@ -420,7 +446,7 @@ CURSORS = [
     ("pages-a", -2),
     ("pages-b", 1),
     ("pages-c", 1),
-    ("pages-c", 2**31 - 1),
+    ("pages-c", 1_000_000),
     ("pages-aa", 0),
     ("pages-aa", 5),
     ("zzz", 0),
@@ -436,7 +462,8 @@ def test_a_page_from_a_cursor(pair, pages, cursor, limit):
 
 
 def test_pages_of_unknown_topics(pair, pages):
-    for names in ["nobody"], ["a b"], [""], ["x" * 250], ["nobody", *pages, "a b"]:
+    pair.same("DescribeTopicPartitions", page(""), but=EMPTY_NAME)
+    for names in ["nobody"], ["a b"], ["x" * 250], ["nobody", *pages, "a b"]:
         for limit in 2000, 1:
             pair.same("DescribeTopicPartitions", page(*names, limit=limit))
     for cursor in ("nobody", 0), ("pages-a", 1):
