@@ -599,3 +599,92 @@ def test_a_group_has_a_largest_size(gregor):
     first.become_stable()
     assert second.join()["ErrorCode"] == errors.GROUP_MAX_SIZE_REACHED
     assert first.heartbeat() == errors.NONE
+
+
+def test_an_assignment_waits_for_the_disk_where_the_topic_demands_it(gregor):
+    """With a sync after each message nothing is answered before it is synced."""
+    broker = gregor(topics=["t"], settings={"log.flush.interval.messages": 1})
+    client = Client(broker, "g")
+    assert client.coordinate()["ErrorCode"] == errors.NONE
+    client.become_stable()
+    for offset in range(20):
+        assert client.commit("t", offset) == errors.NONE
+        assert client.committed("t")[1] == offset
+    broker.kill()
+    broker.start()
+    client.connection = Connection(broker.address)
+    assert client.coordinate()["ErrorCode"] == errors.NONE
+    assert client.committed("t")[1] == 19
+    assert client.leave()["Members"][0]["ErrorCode"] == errors.NONE
+
+
+def test_what_was_acknowledged_survives_every_kill(gregor):
+    broker = gregor(topics=["t:4"])
+    clients = [Client(broker, f"g{i}") for i in range(4)]
+    acknowledged = {}
+    for round_number in range(8):
+        for client in clients:
+            client.connection = Connection(broker.address)
+            assert client.coordinate()["ErrorCode"] == errors.NONE
+            for partition in range(4):
+                key = client.group, partition
+                found = client.committed("t", partition)[1]
+                assert found == acknowledged.get(key, -1), (round_number, key)
+        killer = threading.Timer(0.05, broker.kill)
+        killer.start()
+        try:
+            for n in range(1000000):
+                client, partition = clients[n % 4], n // 4 % 4
+                offset = acknowledged.get((client.group, partition), -1) + 1
+                pending = client.group, partition, offset
+                assert client.commit("t", offset, partition=partition) == errors.NONE
+                acknowledged[client.group, partition] = offset
+        except (OSError, wire.Closed):
+            pass
+        killer.join()
+        broker.start()
+        # The last one may have been written without being acknowledged.
+        group, partition, offset = pending
+        probe = Client(broker, group)
+        assert probe.coordinate()["ErrorCode"] == errors.NONE
+        if probe.committed("t", partition)[1] == offset:
+            acknowledged[group, partition] = offset
+        probe.close()
+    assert len(acknowledged) == 16
+
+
+def test_offsets_go_when_they_expire(gregor):
+    broker = gregor(
+        topics=["t:2"], settings={"offsets.retention.check.interval.ms": 20}
+    )
+    client = Client(broker, "g")
+    assert client.coordinate()["ErrorCode"] == errors.NONE
+    assert client.commit("t", 7, 4, 0, RetentionTimeMs=600000) == errors.NONE
+    assert client.commit("t", 8, 4, 1, RetentionTimeMs=1) == errors.NONE
+    while client.committed("t", 1)[1] != -1:
+        pass
+    assert client.committed("t", 0)[1] == 7
+    other = Client(broker, "short")
+    assert other.commit("t", 9, 4, RetentionTimeMs=1) == errors.NONE
+    while other.state() != "Dead":  # with its last offset the group goes
+        pass
+    broker.restart()
+    client.connection = other.connection = Connection(broker.address)
+    assert client.coordinate()["ErrorCode"] == errors.NONE
+    assert client.committed("t", 0)[1] == 7
+    assert client.committed("t", 1)[1] == -1
+    assert other.state() == "Dead"
+
+
+def test_offsets_of_a_topic_deleted_while_nobody_looked_are_gone(gregor):
+    broker = gregor(topics=["t"])
+    client = Client(broker, "g")
+    assert client.coordinate()["ErrorCode"] == errors.NONE
+    assert client.commit("t", 7) == errors.NONE
+    broker.restart()
+    with Connection(broker.address) as connection:
+        wire.delete_topic(connection, "t")
+        wire.make_topic(connection, "t")
+    client.connection = Connection(broker.address)
+    assert client.coordinate()["ErrorCode"] == errors.NONE
+    assert client.committed("t") == (errors.NONE, -1, "")

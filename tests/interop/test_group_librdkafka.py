@@ -182,3 +182,19 @@ def test_kafkas_tool_lists_describes_resets_and_deletes(tools, broker, split):
     again.close()
     assert "successful" in tool(broker, "--delete", "--group", group)
     assert group not in tool(broker, "--list").split()
+
+
+def test_kafkas_dump_tool_reads_the_groups(tools, gregor):
+    broker = gregor(topics=["t:4"])
+    produce(broker, "t", values(8), 4)
+    member = Member(broker, "t")
+    until([member], lambda: len(member.values) == 8)
+    member.commit()
+    member.close()
+    broker.stop()
+    segment = broker.data / "__consumer_offsets-0" / "00000000000000000000.log"
+    dumped = kafka.run("kafka-dump-log", "--offsets-decoder", "--files", segment).stdout
+    assert dumped.count('"group":"t-group","topic":"t"') == 4
+    assert '"protocolType":"consumer","generation":1,"protocol":"range"' in dumped
+    assert '"protocolType":"consumer","generation":2,"protocol":null' in dumped
+    assert "isvalid: false" not in dumped
