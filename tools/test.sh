@@ -8,6 +8,9 @@
 #   kcat         kcat
 #   confluent    confluent-kafka
 #   kafka        Apache Kafka's command-line tools, its dump tool on our files
+#   same         one question to Apache Kafka and to Gregor, the answers compared
+#   groups       consumer groups: confluent-kafka, kafka-python, kafkajs, franz-go,
+#                sarama, Apache Kafka's tools
 #   readme       every command of README.md
 #   kill         kill -9 under load, fifty times
 #   bench        a short run of each benchmark: that it runs, not how fast
@@ -27,8 +30,8 @@ source tools/lib/build.sh
 source tools/lib/python.sh
 source tools/lib/suites.sh
 
-all=(format structure unit threads integration kcat confluent kafka readme kill
-    bench fuzz lint)
+all=(format structure unit threads integration kcat confluent kafka same readme
+    kill bench fuzz lint)
 chosen=("$@")
 [[ $# -eq 0 ]] && chosen=("${all[@]}")
 for suite in "${chosen[@]}"; do

@@ -8,7 +8,6 @@ compares the rest field by field.
 """
 
 import re
-import struct
 import uuid
 
 from harness import messages, wire
@@ -31,13 +30,6 @@ class Session:
     """In a request: the id of the fetch session that each broker gave last."""
 
 
-class Number:
-    """In a request: a producer's id, as each broker gave it out."""
-
-    def __init__(self, nth):
-        self.nth = nth
-
-
 class Side:
     """One of the two brokers, and what it has named by itself."""
 
@@ -47,7 +39,6 @@ class Side:
         self.connect()
         self.topics = {}  # id: name
         self.session = 0
-        self.directory = None  # the id of its log directory, once seen
 
     def close(self):
         self.connection.close()

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from harness.messages import versions
-from harness.wire import Closed
+from harness.wire import Closed, batch
 
 # What Gregor offers so far; ApiVersions is compared within these.
 OFFERED = {
@@ -109,6 +109,9 @@ def test_the_cluster(pair, operations, endpoint):
 
 def test_directories(pair):
     pair.make("dirs", 2)
+    part = {"Index": 1, "Records": batch([b"x" * 500])}
+    data = [{"Name": "dirs", "PartitionData": [part]}]
+    pair.same("Produce", {"Acks": -1, "TimeoutMs": 9999, "TopicData": data}, [9])
     for wanted in (
         [{"Topic": "dirs", "Partitions": [0, 1]}],
         [{"Topic": "dirs", "Partitions": [1]}],

@@ -6,12 +6,13 @@ After each case the whole log is fetched from both and compared, too.
 import gzip
 import struct
 import uuid
+import zlib
 
 import crc32c
 import pytest
 
 from harness import wire
-from harness.compare import Accepted, Id
+from harness.compare import Accepted, Id, known_fields
 from harness.messages import NO_ID
 from harness.wire import batch, record
 
@@ -37,27 +38,15 @@ def produce(topic, *parts, acks=-1, transactional_id=None, topic_id=None):
     }
 
 
+def everything_of(topic, number=0):
+    part = {"Partition": number, "FetchOffset": 0, "PartitionMaxBytes": 1 << 30}
+    topics = [{"Topic": topic, "Partitions": [part]}]
+    return {"ReplicaId": -1, "MaxBytes": 1 << 30, "Topics": topics}
+
+
 def log_of(pair, topic, number=0):
-    """The whole log, in both the same; and where it ends."""
-    asked = {
-        "ReplicaId": -1,
-        "MaxBytes": 1 << 30,
-        "IsolationLevel": 0,
-        "Topics": [
-            {
-                "Topic": topic,
-                "Partitions": [
-                    {
-                        "Partition": number,
-                        "FetchOffset": 0,
-                        "PartitionMaxBytes": 1 << 30,
-                        "CurrentLeaderEpoch": -1,
-                    }
-                ],
-            }
-        ],
-    }
-    return pair.same("Fetch", asked, only=[11])
+    """The whole log, in both the same."""
+    pair.same("Fetch", everything_of(topic, number), only=[11])
 
 
 def check(pair, topic, records, acks=-1, versions=SPREAD, but=None):
@@ -80,8 +69,6 @@ def compressed(payload, codec=1, count=1, **more):
 
 def old_message(magic, value=b"x"):
     """A message set of magic 0 or 1, as clients wrote before 0.11."""
-    import zlib
-
     body = struct.pack(">bb", magic, 0) + (struct.pack(">q", NOW) if magic else b"")
     body += struct.pack(">i", -1) + struct.pack(">i", len(value)) + value
     message = struct.pack(">I", zlib.crc32(body)) + body
@@ -219,18 +206,13 @@ def test_acks(pair, topic, acks):
     if acks == 0:
         for version in SPREAD:
             asked = produce(topic, (0, GOOD), acks=0)
-            pair.both(lambda side: side.send("Produce", version, wanted(asked, version)))
+            asked = known_fields("ProduceRequest", version, asked)
+            pair.both(lambda side: side.send("Produce", version, asked))
             # Answered after what has no answer.
             pair.same("ApiVersions", {}, only=[0], change=lambda answer: None)
     else:
         check(pair, topic, GOOD, acks=acks, versions=None)
     log_of(pair, topic)
-
-
-def wanted(values, version):
-    from harness.compare import known_fields
-
-    return known_fields("ProduceRequest", version, values)
 
 
 def test_every_version(pair, topic):
@@ -271,6 +253,19 @@ def test_a_transactional_id_without_a_transaction(pair, topic):
         asked = produce(topic, (0, GOOD), transactional_id=transactional_id)
         pair.same("Produce", asked, SPREAD)
     log_of(pair, topic)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_what_kafka_compressed(pair, topic, codec):
+    source = pair.make(f"{topic}-source", configs={"compression.type": codec})
+    pair.same("Produce", produce(source, (0, THREE)), [9])
+    records = pair.other.ask("Fetch", 11, everything_of(source))
+    records = records["Responses"][0]["Partitions"][0]["Records"]
+    pair.make(topic)
+    check(pair, topic, records, versions=range(7, 14))
+    pair.same("Produce", produce(topic, (0, records)), range(3, 7))
+    plain = pair.make(f"{topic}-plain", configs={"compression.type": "uncompressed"})
+    check(pair, plain, records, versions=[9])
 
 
 # -- idempotent producers --------------------------------------------------------------
@@ -402,16 +397,4 @@ REWRITTEN = {
 def test_a_batch_written_anew(pair, topic, configs, records):
     pair.make(topic, configs=configs)
     pair.same("Produce", produce(topic, (0, records)), SPREAD)
-    asked = {
-        "ReplicaId": -1,
-        "MaxBytes": 1 << 30,
-        "Topics": [
-            {
-                "Topic": topic,
-                "Partitions": [
-                    {"Partition": 0, "FetchOffset": 0, "PartitionMaxBytes": 1 << 30}
-                ],
-            }
-        ],
-    }
-    pair.same("Fetch", asked, only=[11], change=heads)
+    pair.same("Fetch", everything_of(topic), only=[11], change=heads)

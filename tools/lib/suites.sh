@@ -194,22 +194,44 @@ suite_confluent() {
     python_suite tests/interop/test_confluent.py
 }
 
+# kafka_ready: skips the suite if Apache Kafka cannot be run here.
+kafka_ready() {
+    needs java || return 1
+    python_ready || return 1
+    PYTHONPATH=tests .venv/bin/python -c "$kafka_available" && return 0
+    skip "Apache Kafka's libraries cannot be had from Maven Central"
+    return 1
+}
+
 suite_kafka() {
-    needs java || return 0
+    kafka_ready || return 0
     build_release || return
-    python_ready || return 0
-    if ! PYTHONPATH=tests .venv/bin/python -c "$kafka_available"; then
-        skip "Apache Kafka's libraries cannot be had from Maven Central"
-        return 0
-    fi
     python_suite tests/interop/test_kafka_tools.py
     python_suite tests/interop/test_dump_log.py
+}
+
+suite_same() {
+    kafka_ready || return 0
+    build_release || return
+    python_suite tests/interop/test_same_*.py
 }
 kafka_available='
 import sys
 from harness import kafka
 why = kafka.available()
 sys.exit(why)'
+
+# Each test of a client that is not here says so; the others run.
+suite_groups() {
+    local client
+    for client in java node go; do
+        packages_need "$client" || echo "cannot install ${missing[*]}"
+    done
+    build_release || return
+    python_suite tests/interop/test_group_clients.py
+    python_suite tests/interop/test_group_tools.py
+    python_suite tests/interop/test_group_log.py
+}
 
 suite_readme() {
     needs kcat java || return 0

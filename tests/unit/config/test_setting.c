@@ -354,6 +354,13 @@ START_TEST(canonical_form_is_what_kafka_prints)
         {"cleanup.policy", " ", ""},
         {"compression.type", " zstd ", "zstd"},
         {"min.cleanable.dirty.ratio", " 0.25", "0.25"},
+        {"min.cleanable.dirty.ratio", "0", "0.0"},
+        {"min.cleanable.dirty.ratio", "1", "1.0"},
+        {"min.cleanable.dirty.ratio", "5e-1", "0.5"},
+        {"min.cleanable.dirty.ratio", "0.30000000000000004", "0.30000000000000004"},
+        {"min.cleanable.dirty.ratio", "0.0010", "0.001"},
+        {"min.cleanable.dirty.ratio", "0.0001", "1.0E-4"},
+        {"min.cleanable.dirty.ratio", "12500000", "1.25E7"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buf out = BUF_INIT;

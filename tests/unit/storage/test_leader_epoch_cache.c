@@ -108,6 +108,8 @@ START_TEST(an_epoch_ends_where_the_next_begins)
     assign(&f, 4, 20);
     assign(&f, 7, 30);
     expect_end(&f, 7, 7, 100); /* still being written: the log's end */
+    expect_end(&f, -1, -1, -1);
+    expect_end(&f, -2, -2, 10); /* a number like any that is older than all */
     expect_end(&f, 4, 4, 30);
     expect_end(&f, 5, 4, 30); /* wrote nothing: the one before */
     expect_end(&f, 2, 2, 20);

@@ -155,6 +155,7 @@ START_TEST(a_new_epoch_begins_at_zero_and_fences_the_old)
 {
     struct fixture f;
     open_fixture(&f);
+    ck_assert_int_eq(check(&f, batch_of(7, -2, 0, 1)), ERR_INVALID_PRODUCER_EPOCH);
     append(&f, batch_of(7, 0, 0, 10));
     ck_assert_int_eq(check(&f, batch_of(7, 1, 10, 1)),
                      ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
