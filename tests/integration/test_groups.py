@@ -601,8 +601,8 @@ def test_a_group_has_a_largest_size(gregor):
     assert first.heartbeat() == errors.NONE
 
 
-def test_an_assignment_waits_for_the_disk_where_the_topic_demands_it(gregor):
-    """With a sync after each message nothing is answered before it is synced."""
+def test_groups_work_where_each_message_is_synced(gregor):
+    """Every answer waits then for a sync in the pool."""
     broker = gregor(topics=["t"], settings={"log.flush.interval.messages": 1})
     client = Client(broker, "g")
     assert client.coordinate()["ErrorCode"] == errors.NONE
