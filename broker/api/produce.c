@@ -54,6 +54,7 @@ struct producing {
     struct item *items;
     int count;
     int waiting; /* items whose offsets are not safe yet */
+    bool late;   /* the request's time is over: only syncs are waited for */
     struct job validation;
     struct deadline deadline;
 };
@@ -346,35 +347,66 @@ static void stop_waiting(struct producing *p)
     p->request->peer_gone = NULL;
 }
 
-static void on_moved(struct partition_watch *watch)
+/* Kafka's append returns only after the sync that is due, and the time for
+ * replication begins to count then: a sync is waited for however long it takes. */
+static bool is_syncing(const struct item *i)
 {
-    struct item *i = (struct item *)((char *)watch - offsetof(struct item, watch));
-    if (!item_settled(i, watch->partition))
-        return;
-    partition_watch_stop(watch);
-    struct producing *p = i->producing;
-    if (--p->waiting > 0)
+    return i->watch.partition->flushing != NULL;
+}
+
+/* With acks=0 it is no failure that offsets are not safe yet: nobody asked for
+ * safety, the wait only slowed the producer down. */
+static void item_give_up(struct item *i)
+{
+    if (i->producing->message->acks != 0)
+        item_fail(i, KAFKA_REQUEST_TIMED_OUT, "not replicated in time");
+    partition_watch_stop(&i->watch);
+    i->producing->waiting--;
+}
+
+static void answer_if_all_done(struct producing *p)
+{
+    if (p->waiting > 0)
         return;
     stop_waiting(p);
     produce_answer(p);
 }
 
-/* Answers while some offsets are not safe yet. With acks=0 that is no failure:
- * nobody asked for safety, the wait only slowed the producer down. */
+static void on_moved(struct partition_watch *watch)
+{
+    struct item *i = (struct item *)((char *)watch - offsetof(struct item, watch));
+    struct producing *p = i->producing;
+    if (item_settled(i, watch->partition)) {
+        partition_watch_stop(watch);
+        p->waiting--;
+    } else if (p->late && !is_syncing(i)) {
+        item_give_up(i);
+    } else {
+        return;
+    }
+    answer_if_all_done(p);
+}
+
 static void give_up(struct producing *p)
 {
     for (int n = 0; n < p->count; n++) {
-        struct item *i = &p->items[n];
-        if (i->watch.partition != NULL && p->message->acks != 0)
-            item_fail(i, KAFKA_REQUEST_TIMED_OUT, "not replicated in time");
+        if (p->items[n].watch.partition != NULL)
+            item_give_up(&p->items[n]);
     }
-    stop_waiting(p);
-    produce_answer(p);
+    answer_if_all_done(p);
 }
 
 static void on_timeout(struct deadline *d)
 {
-    give_up((struct producing *)((char *)d - offsetof(struct producing, deadline)));
+    struct producing *p =
+        (struct producing *)((char *)d - offsetof(struct producing, deadline));
+    p->late = true;
+    for (int n = 0; n < p->count; n++) {
+        struct item *i = &p->items[n];
+        if (i->watch.partition != NULL && !is_syncing(i))
+            item_give_up(i);
+    }
+    answer_if_all_done(p);
 }
 
 static void on_peer_gone(struct request *r)

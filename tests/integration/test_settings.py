@@ -81,6 +81,21 @@ def test_an_index_is_full(gregor, settings, config):
         assert len(list(wire.split_batches(wire.fetch_all(connection, "t", 0, 0)))) == 12
 
 
+# -- flushing ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("acks", [1, -1])
+@pytest.mark.parametrize("timeout_ms", [0, 1, 30000])
+def test_a_sync_that_is_due_is_no_time_out(gregor, acks, timeout_ms):
+    """A request's time is that of replication; an append includes its sync."""
+    broker = gregor(topics=["t:1:flush.messages=1"])
+    with Connection(broker.address) as connection:
+        for i in range(5):
+            body = wire.produce_body("t", 0, batch([b"x"]), acks, timeout_ms)
+            answer = connection.ask(wire.PRODUCE, 3, body)
+            assert wire.produce_result(answer) == (wire.NONE, i)
+
+
 # -- producers that were silent for long -----------------------------------------
 
 
