@@ -19,8 +19,7 @@ void group_forget_topic(struct group_shard *shard, struct str topic);
 /* Offsets of topics that are not, or that have another id by now. */
 void group_forget_unknown_topics(struct group_shard *shard);
 
-/* Tombstones for these offsets of a group, or for all; then out of memory too. Used
- * by what deletes on request as well. */
+/* Writes a tombstone for each offset of the group; for whoever deletes the group. */
 void group_records_all_offsets_gone(struct group_records *w, const struct group *g);
 
 #endif

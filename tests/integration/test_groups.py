@@ -344,6 +344,26 @@ def test_who_does_not_join_again_in_time_is_out(client, another):
     assert client.heartbeat() == errors.UNKNOWN_MEMBER_ID
 
 
+def test_a_client_that_goes_away_while_it_waits_stays_a_member(client, another):
+    client.become_stable()
+    gone = another()
+    values = {
+        "GroupId": client.group,
+        "SessionTimeoutMs": SESSION_MS,
+        "RebalanceTimeoutMs": 3000,
+        "ProtocolType": "consumer",
+        "Protocols": [{"Name": "range", "Metadata": subscription("t")}],
+    }
+    messages.send(gone.connection, "JoinGroup", 3, values)
+    while client.heartbeat() == errors.NONE:
+        pass
+    gone.close()
+    joined = client.join()
+    assert joined["GenerationId"] == 2
+    assert len(joined["Members"]) == 2
+    assert client.sync({})["ErrorCode"] == errors.NONE
+
+
 # ---- static members -------------------------------------------------------
 
 
