@@ -176,6 +176,8 @@ int partition_append(struct partition *p, uint8_t *batch, int32_t size,
             partition_moved(p);
         return rc;
     }
+    if (out->duplicate)
+        out->flush_due = p->flushing != NULL; /* the first one's may be under way */
     if (out->duplicate || p->flushing != NULL)
         return 0;
     if (out->flush_due)

@@ -97,7 +97,7 @@ struct append_result {
     int64_t last_offset;
     int64_t timestamp; /* LogAppendTime, else -1; of a duplicate: as remembered */
     bool duplicate;    /* nothing was appended: the offsets are the first ones' */
-    bool flush_due;    /* flush.messages is reached */
+    bool flush_due;    /* flush.messages is reached: answer after the next sync */
 };
 
 /* Appends one whole batch that record_validate() has passed (or that is ours):

@@ -2,6 +2,7 @@
 
 #include "replication/partition_internal.h"
 #include "tests/support/check_main.h"
+#include "tests/support/log_fixture.h"
 #include "tests/unit/replication/replica_fixture.h"
 
 /* Somebody who waits, and what he does when told. */
@@ -108,6 +109,30 @@ START_TEST(a_due_flush_holds_the_high_watermark_back)
     ck_assert_int_eq(high_watermark(p), 3);
     ck_assert_int_eq(partition_log_recovery_point(partition_log_of(p)), 3);
     partition_watch_stop(&w.watch);
+    replica_fixture_close(&f);
+}
+END_TEST
+
+/* Sent again because its connection broke: no answer may overtake the first one's. */
+START_TEST(a_duplicate_waits_for_the_flush_under_way)
+{
+    struct replica_fixture f;
+    struct partition *p = open_fixture(&f, "flush.messages", "1");
+    struct log_fixture *builder = calloc(1, sizeof(*builder));
+    struct append_result result;
+    struct fixture_batch wanted = {.timestamp = f.clock.wall_now_ms, .producer_id = 7};
+    for (int sent = 1; sent <= 3; sent++) {
+        if (sent == 3)
+            fake_executor_run(&f.executor);
+        struct buf batch = fixture_build(builder, wanted);
+        int rc = partition_append(p, batch.data, (int32_t)batch.len, APPEND_CLIENT,
+                                  &result, &f.err);
+        ck_assert_msg(rc == 0, "%s", f.err.message);
+        ck_assert_int_eq(result.duplicate, sent > 1);
+        ck_assert_int_eq(result.flush_due, sent < 3);
+        buf_free(&batch);
+    }
+    free(builder);
     replica_fixture_close(&f);
 }
 END_TEST
@@ -327,6 +352,7 @@ END_TEST
 
 GREGOR_TESTS("partition", the_high_watermark_follows_each_append,
              a_due_flush_holds_the_high_watermark_back,
+             a_duplicate_waits_for_the_flush_under_way,
              with_others_in_sync_the_high_watermark_waits_for_them,
              leadership_is_checked_as_the_request_says_it, watches_are_told_once_a_turn,
              who_is_told_may_end_other_watches_and_its_own,
