@@ -30,8 +30,8 @@ source tools/lib/build.sh
 source tools/lib/python.sh
 source tools/lib/suites.sh
 
-all=(format structure unit threads integration kcat confluent kafka same readme
-    kill bench fuzz lint)
+all=(format structure unit threads integration kcat confluent kafka groups
+    same readme kill bench fuzz lint)
 chosen=("$@")
 [[ $# -eq 0 ]] && chosen=("${all[@]}")
 for suite in "${chosen[@]}"; do

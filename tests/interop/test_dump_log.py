@@ -9,12 +9,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from harness import kafka, wire
 from harness.admin import create
 from harness.broker import AGAINST_KAFKA, ApacheKafka, Started, free_port
+from harness.member import Members
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "apache-kafka-4.3.0" / "data"
 GOOD = [
@@ -97,6 +98,28 @@ def load(broker):
     admin.delete_topics(["gone"])["gone"].result(30)
 
 
+def load_groups(broker):
+    """Members that commit, come, leave and stay; offsets deleted; a group deleted."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    create(admin, "for-members", 2)
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for i in range(100):
+        producer.produce("for-members", b"%d" % i, partition=i % 2)
+    assert producer.flush(60) == 0
+    with Members("confluent-kafka", broker, "for-members", "with-members") as members:
+        members.join("range", "stays")
+        leaves = members.join("range")
+        members.until_shared(2)
+        members.until_read(100)
+        members.leave(leaves)
+        members.until_shared(2)
+    for group in ("simple", "deleted"):
+        at = [TopicPartition("codec-lz4", n, 7, metadata="a note") for n in (0, 1)]
+        asked = ConsumerGroupTopicPartitions(group, at)
+        admin.alter_consumer_group_offsets([asked])[group].result(30)
+    admin.delete_consumer_groups(["deleted"])["deleted"].result(30)
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """A directory after a load, a kill, more of the load, and a clean end."""
@@ -106,6 +129,7 @@ def written(tmp_path_factory):
     else:
         broker = started(port=free_port())
     load(broker)
+    load_groups(broker)
     broker.kill()
     broker.start()
     producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 0})
@@ -119,7 +143,8 @@ def written(tmp_path_factory):
 
 
 def test_logs(written):
-    files = files_of(written, "log")
+    # Keys and values as they are: of groups those are not text.
+    files = [f for f in files_of(written, "log") if "__consumer_offsets" not in str(f)]
     assert len(files) > 12, "segments were rolled"
     assert complaints("--deep-iteration", "--print-data-log", files=files) == []
 
@@ -151,6 +176,32 @@ def test_the_metadata_log(written):
     for suffix in ("index", "timeindex", "snapshot"):
         files = files_of(written, suffix, metadata=True)
         assert not files or complaints(files=files) == []
+
+
+def test_the_log_of_groups(written):
+    """Here the tool does not complain: what it cannot decode it shows otherwise."""
+    files = [f for f in files_of(written, "log") if "__consumer_offsets" in str(f)]
+    assert complaints("--offsets-decoder", "--deep-iteration", files=files) == []
+    names = ",".join(map(str, files))
+    shown = kafka.run("kafka-dump-log", "--offsets-decoder", "--files", names).stdout
+    records = [line for line in shown.splitlines() if line.startswith("| offset")]
+    seen = [RECORD_OF_GROUP.search(line) for line in records]
+    assert all(seen), records[seen.index(None)]
+    assert {m["type"] for m in seen} == {"1", "2"}
+    values = {m["value"] for m in seen if m["group"] == "with-members"}
+    assert any('"members":[{"memberId":"stays-' in value for value in values)
+    assert any('"assignedPartitions":[{"topic":"for-members"' in v for v in values)
+    simple = [m["value"] for m in seen if m["group"] == "simple"]
+    assert sum('"offset":7,"leaderEpoch":-1,"metadata":"a note' in v for v in simple) == 2
+    gone = [m["value"] for m in seen if m["group"] == "deleted"]
+    assert gone[-3:] == ["<DELETE>"] * 3, "two offsets and the group"
+
+
+# Of type 1 an offset, of type 2 a group with its members.
+RECORD_OF_GROUP = re.compile(
+    r'key: {"type":"(?P<type>[12])","data":{"group":"(?P<group>[^"]+)"'
+    r'.* payload: (?P<value><DELETE>|{"version":"[34]","data":{.*}})$'
+)
 
 
 def test_the_tool_would_complain(tmp_path):

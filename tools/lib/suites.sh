@@ -230,7 +230,6 @@ suite_groups() {
     build_release || return
     python_suite tests/interop/test_group_clients.py
     python_suite tests/interop/test_group_tools.py
-    python_suite tests/interop/test_group_log.py
 }
 
 suite_readme() {
