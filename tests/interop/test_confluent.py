@@ -360,3 +360,18 @@ def test_the_cluster_and_its_topics_are_described(broker, admin, topic):
     collection = TopicCollection([topic])
     described = admin.describe_topics(collection)[topic].result(30)
     assert [p.id for p in described.partitions] == [0, 1, 2]
+
+
+# -- transactions -------------------------------------------------------------------
+
+
+def test_a_transactional_producer_is_refused_at_once(broker, topic):
+    producer = Producer(
+        {"bootstrap.servers": broker.bootstrap, "transactional.id": topic}
+    )
+    begun = time.monotonic()
+    with pytest.raises(KafkaException) as refused:
+        producer.init_transactions(20)
+    code = refused.value.args[0].code()
+    assert code == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    assert time.monotonic() - begun < 5
