@@ -153,8 +153,7 @@ static int decode(struct request *r, const uint8_t *frame, int32_t size,
      * three too many when it asks for the metadata of all topics (its issue 5049). */
     r->api->request->decode(&reader, r->version, r->message);
     if (reader.failed)
-        return err_set(err, ERR_MALFORMED, "%s version %d cannot be read: %s",
-                       r->api->request->name, r->version, reader.why);
+        return err_set(err, ERR_MALFORMED, "its body cannot be read: %s", reader.why);
     return 0;
 }
 

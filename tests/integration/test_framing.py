@@ -76,6 +76,26 @@ def test_impossible_size_closes(broker, connection, size):
     assert still_serves(broker)
 
 
+@pytest.mark.parametrize(
+    "data,culprit",
+    [
+        (struct.pack(">i", -7), "-7"),
+        (struct.pack(">i", 104857601), "104857601"),
+        (struct.pack(">ihhih", 10, 999, 0, 1, -1), "999"),
+        (struct.pack(">ihhih", 10, wire.PRODUCE, 99, 1, -1), "ProduceRequest version 99"),
+        (struct.pack(">ihhih", 10, wire.METADATA, 1, 1, -1), "MetadataRequest version 1"),
+    ],
+    ids=["negative", "too-large", "unknown-key", "unknown-version", "cut-short"],
+)
+def test_one_line_says_why_a_connection_was_closed(gregor, data, culprit):
+    broker = gregor()
+    with Connection(broker.address) as connection:
+        connection.send_bytes(data)
+        connection.await_close()
+    assert still_serves(broker)
+    assert broker.stderr().count("\n") == 1 and culprit in broker.stderr()
+
+
 @pytest.mark.parametrize("payload", [b"", b"\0", b"\0\x12\0\0", b"\0\x12\0\0\0\0\0"])
 def test_a_frame_too_short_for_its_header_closes(broker, connection, payload):
     connection.send_frame(payload)
