@@ -1,6 +1,5 @@
 """Consumer groups of the classic protocol: members, generations, offsets."""
 
-import struct
 import threading
 import uuid
 
@@ -8,132 +7,9 @@ import pytest
 
 from harness import messages, wire
 from harness.broker import AGAINST_KAFKA
+from harness.group import SESSION_MS, Client, subscription
 from harness.messages import errors, versions
 from harness.wire import Connection
-
-SESSION_MS = 10000
-NO_MEMBER = ""
-
-
-def subscription(*topics):
-    names = b"".join(struct.pack(">h", len(t)) + t.encode() for t in topics)
-    return struct.pack(">hi", 0, len(topics)) + names + struct.pack(">i", -1)
-
-
-class Client:
-    """One connection, and the group that it speaks of."""
-
-    def __init__(self, broker, group):
-        self.connection = Connection(broker.address)
-        self.group = group
-        self.member = NO_MEMBER
-        self.generation = -1
-
-    def close(self):
-        self.connection.close()
-
-    def ask(self, api, values, version=None):
-        version = versions[api][-1] if version is None else version
-        return messages.ask(self.connection, api, version, values)
-
-    def coordinate(self):
-        answer = self.ask(
-            "FindCoordinator", {"KeyType": 0, "CoordinatorKeys": [self.group]}
-        )
-        return answer["Coordinators"][0]
-
-    def join(self, version=None, protocols=("range",), topics=("t",), **more):
-        values = {
-            "GroupId": self.group,
-            "SessionTimeoutMs": SESSION_MS,
-            "RebalanceTimeoutMs": 3000,
-            "MemberId": self.member,
-            "ProtocolType": "consumer",
-            "Protocols": [
-                {"Name": name, "Metadata": subscription(*topics)} for name in protocols
-            ],
-            **more,
-        }
-        answer = self.ask("JoinGroup", values, version)
-        if answer["ErrorCode"] == errors.MEMBER_ID_REQUIRED:
-            self.member = answer["MemberId"]
-            return self.join(version, protocols, topics, **more)
-        if answer["ErrorCode"] == errors.NONE:
-            self.member = answer["MemberId"]
-            self.generation = answer["GenerationId"]
-        return answer
-
-    def sync(self, assignments=None, version=None, **more):
-        values = {
-            "GroupId": self.group,
-            "GenerationId": self.generation,
-            "MemberId": self.member,
-            "ProtocolType": "consumer",
-            "ProtocolName": "range",
-            "Assignments": [
-                {"MemberId": m, "Assignment": a} for m, a in (assignments or {}).items()
-            ],
-            **more,
-        }
-        return self.ask("SyncGroup", values, version)
-
-    def heartbeat(self, version=None, **more):
-        values = {
-            "GroupId": self.group,
-            "GenerationId": self.generation,
-            "MemberId": self.member,
-            **more,
-        }
-        return self.ask("Heartbeat", values, version)["ErrorCode"]
-
-    def leave(self, version=None, **more):
-        me = {"MemberId": self.member, **more}
-        values = {"GroupId": self.group, "MemberId": self.member, "Members": [me]}
-        return self.ask("LeaveGroup", values, version)
-
-    def become_stable(self):
-        assert self.join()["ErrorCode"] == errors.NONE
-        assert self.sync({self.member: b"all"})["ErrorCode"] == errors.NONE
-
-    def commit(self, topic, offset, version=9, partition=0, metadata="", **more):
-        values = {
-            "GroupId": self.group,
-            "GenerationIdOrMemberEpoch": self.generation,
-            "MemberId": self.member,
-            "Topics": [
-                {
-                    "Name": topic,
-                    "Partitions": [
-                        {
-                            "PartitionIndex": partition,
-                            "CommittedOffset": offset,
-                            "CommittedMetadata": metadata,
-                        }
-                    ],
-                }
-            ],
-            **more,
-        }
-        answer = self.ask("OffsetCommit", values, version)
-        return answer["Topics"][0]["Partitions"][0]["ErrorCode"]
-
-    def committed(self, topic, partition=0):
-        """(error, offset, metadata)"""
-        found = self.fetch([{"Name": topic, "PartitionIndexes": [partition]}])
-        assert found["ErrorCode"] == errors.NONE
-        p = found["Topics"][0]["Partitions"][0]
-        return p["ErrorCode"], p["CommittedOffset"], p["Metadata"]
-
-    def fetch(self, topics, version=9):
-        group = {"GroupId": self.group, "Topics": topics}
-        return self.ask("OffsetFetch", {"Groups": [group]}, version)["Groups"][0]
-
-    def describe(self, version=None):
-        answer = self.ask("DescribeGroups", {"Groups": [self.group]}, version)
-        return answer["Groups"][0]
-
-    def state(self):
-        return self.describe()["GroupState"]
 
 
 @pytest.fixture
