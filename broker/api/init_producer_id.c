@@ -4,8 +4,8 @@
  * says of the one it had (Kafka: TransactionCoordinator.handleInitProducerId).
  *
  * There are no transactions yet. FindCoordinator, which comes first, says so; who
- * asks here all the same gets UNSUPPORTED_VERSION. Kafka's own NOT_COORDINATOR would make clients
- * look for another coordinator for ever. */
+ * asks here all the same gets UNSUPPORTED_VERSION. Kafka's own NOT_COORDINATOR would
+ * make clients look for another coordinator for ever. */
 #include "broker/api/api.h"
 #include "broker/api/producer_ids.h"
 
