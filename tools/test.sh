@@ -12,7 +12,7 @@
 #   groups       consumer groups: confluent-kafka, kafka-python, kafkajs, franz-go,
 #                sarama, Apache Kafka's tools
 #   readme       every command of README.md
-#   kill         kill -9 under load, fifty times
+#   kill         kill -9 under load, fifty times; ten times among groups
 #   bench        a short run of each benchmark: that it runs, not how fast
 #   fuzz         each fuzz target for some seconds, from its corpus
 #   format       clang-format
