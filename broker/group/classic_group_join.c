@@ -14,7 +14,7 @@
 
 /* How long a member that has never joined may wait for the end of its first join
  * (Kafka: group.new.member.join.timeout, which cannot be set). */
-#define NEW_MEMBER_JOIN_TIMEOUT_MS (5 * 60 * 1000)
+#define NEW_MEMBER_JOIN_TIMEOUT_MS (INT64_C(5) * 60 * 1000)
 
 struct joining {
     const struct classic_client *client;
