@@ -104,6 +104,8 @@ START_TEST(profiles_differ_only_where_the_design_says)
     ck_assert_int_eq(dev->offsets_topic_replication_factor, 1);
     ck_assert_int_eq(dev->transaction_state_log_min_isr, 1);
     ck_assert_int_eq(dev->group_consumer_heartbeat_interval_ms, 1000);
+    ck_assert_int_eq(dev->socket_receive_buffer_bytes, -1);
+    ck_assert_int_eq(kafka->socket_receive_buffer_bytes, 102400);
     ck_assert_int_eq(kafka->group_initial_rebalance_delay_ms, 3000);
     ck_assert_int_eq(kafka->offsets_topic_num_partitions, 50);
     ck_assert_int_eq(kafka->offsets_topic_replication_factor, 3);
