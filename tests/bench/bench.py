@@ -18,6 +18,7 @@ from pathlib import Path
 
 from harness import kafka, wire
 from harness.broker import ROOT, ApacheKafka, Gregor, cpu_seconds, free_port
+from harness.group import Client as GroupClient
 from harness.wire import Connection
 
 CLIENT = ROOT / ".cache" / "bench_client"
@@ -30,6 +31,7 @@ FULL = {
     "bytes": {1024: 1_000_000_000, 100: 300_000_000},
     "warm_up": 100_000_000,
     "latencies": 3000,
+    "groups": 200,
     "connections": 5000,
     "partitions": 10_000,
 }
@@ -37,6 +39,7 @@ QUICK = {
     "bytes": {1024: 10_000_000, 100: 3_000_000},
     "warm_up": 1_000_000,
     "latencies": 50,
+    "groups": 10,
     "connections": 200,
     "partitions": 200,
 }
@@ -137,6 +140,38 @@ def measure_latency(broker, load, results):
     results["produce to consume, p99 µs"] = measured["p99_us"]
 
 
+def first_record(broker, topic, group):
+    """From nothing to the first record, request by request as clients do it. No
+    client library: librdkafka waits for 100 ms in between, whoever answers."""
+    member = GroupClient(broker, group)
+    assert member.coordinate()["ErrorCode"] == 0
+    joined = member.join(topics=[topic])
+    synced = member.sync({joined["MemberId"]: b"all"})
+    code, committed, _ = member.committed(topic)
+    assert synced["ErrorCode"] == code == 0 and committed == -1
+    _, _, earliest = wire.list_offset(member.connection, topic, 0, -2)
+    assert wire.fetch(member.connection, topic, 0, earliest)[-1]
+    member.leave()
+    member.close()
+
+
+def measure_groups(broker, load, results):
+    make_topic(broker, "groups")
+    client("produce", broker.bootstrap, "groups", 100, 1, "all")
+    # The topic of offsets is made and loaded when it is first asked for.
+    member = GroupClient(broker, "bench")
+    while member.coordinate()["ErrorCode"] != 0:
+        pass
+    member.close()
+    settle()
+    took = []
+    for number in range(load["groups"]):
+        began = time.perf_counter()
+        first_record(broker, "groups", f"bench-{number}")
+        took.append((time.perf_counter() - began) * 1000)
+    results["fresh group to first record, ms"] = statistics.median(took)
+
+
 def measure_connections(broker, load, results):
     count = load["connections"]
     before = broker.rss_bytes()
@@ -182,6 +217,7 @@ def measure(make, disk, load, results, partitions):
     results["RSS idle, MiB"] = broker.rss_bytes() / MIB
     warm_up(broker, load)
     measure_latency(broker, load, results)
+    measure_groups(broker, load, results)
     measure_throughput(broker, load, results)
     results["RSS after the load, MiB"] = broker.rss_bytes() / MIB
     broker.restart()
@@ -220,6 +256,7 @@ ROWS = [
     ],
     ("produce to consume, p50 µs", "< 200, < 0.25 ×"),
     ("produce to consume, p99 µs", "< 1000, < 0.25 ×"),
+    ("fresh group to first record, ms", "< 50, < 0.2 ×"),
     ("an idle connection, KiB", "< 12"),
     ("restart with 10,000 partitions, ms", "< 1000"),
     ("10,000 partitions, RSS MiB", "< 100"),
