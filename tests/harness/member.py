@@ -49,7 +49,7 @@ def go_client(name):
         "the Go clients cannot be built",
         ["go", "build", "-p", "2", "-o", f"{GO_BINARIES}/", "./..."],
         cwd=INTEROP / "go",
-        env={**os.environ, "GOFLAGS": "-mod=mod"},
+        env={**os.environ, "GOFLAGS": "-mod=mod -buildvcs=false"},
     )
     return [str(GO_BINARIES / name)]
 
