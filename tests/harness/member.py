@@ -34,9 +34,13 @@ class CannotBeHad(Exception):
     """Why a client cannot be run here."""
 
 
+def _must_be_installed(program):
+    if not shutil.which(program):
+        raise CannotBeHad(f"{program} is not installed")
+
+
 def _install(what, command, **options):
-    if not shutil.which(command[0]):
-        raise CannotBeHad(f"{command[0]} is not installed")
+    _must_be_installed(command[0])
     done = subprocess.run(command, capture_output=True, text=True, **options)
     if done.returncode != 0:
         raise CannotBeHad(f"{what}: {(done.stderr or done.stdout).strip()[-500:]}")
@@ -57,6 +61,7 @@ def go_client(name):
 @functools.cache
 def kafkajs():
     """The version of package.json, beside a copy of it in .cache/."""
+    _must_be_installed("node")
     wanted = INTEROP / "kafkajs" / "package.json"
     kept = NODE_MODULES.parent / "package.json"
     if not NODE_MODULES.exists() or kept.read_bytes() != wanted.read_bytes():
