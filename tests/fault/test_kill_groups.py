@@ -15,7 +15,6 @@ from harness import wire
 from harness.broker import free_port
 from harness.group import Client
 from harness.messages import errors
-from harness.wire import Connection
 
 ROUNDS = int(os.environ.get("KILL_GROUP_ROUNDS", 10))
 TOPIC, PARTITIONS = "t", 4

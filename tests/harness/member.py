@@ -21,7 +21,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 from harness.kafka import CACHE, INTEROP
 
