@@ -66,20 +66,6 @@ bool setting_list_has(struct str list, const char *item)
     return false;
 }
 
-const char *setting_source_name(enum setting_source source)
-{
-    static const char *const names[] = {
-        [SETTING_SOURCE_DEFAULT] = "default",
-        [SETTING_SOURCE_PROFILE] = "profile",
-        [SETTING_SOURCE_FILE] = "file",
-        [SETTING_SOURCE_COMMAND_LINE] = "command line",
-        [SETTING_SOURCE_DYNAMIC_DEFAULT] = "dynamic default",
-        [SETTING_SOURCE_DYNAMIC_BROKER] = "dynamic",
-        [SETTING_SOURCE_TOPIC] = "topic",
-    };
-    return names[source];
-}
-
 int8_t setting_source_kafka_id(enum setting_source source)
 {
     static const int8_t ids[] = {

@@ -156,7 +156,6 @@ bool setting_integer(struct str s, int64_t min, int64_t max, int64_t *out);
 struct str setting_trim(struct str s);
 
 /* "default", "profile", "file", …: for people. */
-const char *setting_source_name(enum setting_source source);
 
 /* Kafka's number for it on the wire (DescribeConfigsResponse.ConfigSource). Profile,
  * file and command line are all STATIC_BROKER_CONFIG. */

@@ -132,10 +132,6 @@ void controller_start(struct controller *c, struct controller_request *r,
  * closed after the callback. */
 void controller_stop(struct controller *c, struct controller_request *r);
 
-/* Registers brokers while running. */
-void controller_register_broker(struct controller *c, struct controller_request *r,
-                                const struct controller_broker *broker);
-
 /* Topics. The response structs arrive initialised (…_INIT). */
 void controller_create_topics(struct controller *c, struct controller_request *r,
                               const struct create_topics_request *request,

@@ -312,20 +312,6 @@ void controller_start(struct controller *c, struct controller_request *r,
     controller_submit(c, r, &operation, start, NULL);
 }
 
-static int build_register_broker(struct controller *c, struct controller_request *r,
-                                 struct err *err)
-{
-    return add_brokers(c, r->input, 1, err);
-}
-
-void controller_register_broker(struct controller *c, struct controller_request *r,
-                                const struct controller_broker *broker)
-{
-    static const struct controller_operation operation = {
-        .name = "broker registration", .build = build_register_broker};
-    controller_submit(c, r, &operation, broker, NULL);
-}
-
 static int build_producer_ids(struct controller *c, struct controller_request *r,
                               struct err *err)
 {

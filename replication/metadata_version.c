@@ -4,7 +4,6 @@
 #include "protocol/messages.h"
 
 #define LEVEL_3_4_IV0 8
-#define LEVEL_3_6_IV1 13
 #define LEVEL_3_7_IV0 15
 #define LEVEL_3_7_IV2 17
 #define LEVEL_4_0_IV1 23
@@ -43,11 +42,6 @@ int16_t metadata_version_of_image(const struct metadata_image *image)
     int16_t level =
         metadata_image_feature(image, STR_LITERAL(METADATA_VERSION_FEATURE));
     return level == 0 ? METADATA_VERSION_LATEST : level;
-}
-
-bool metadata_version_has_transactions(int16_t level)
-{
-    return level >= LEVEL_3_6_IV1;
 }
 
 bool metadata_version_has_elr(int16_t level)

@@ -30,9 +30,8 @@ int16_t metadata_version_of_record(int16_t level, const struct message_type *typ
 /* The image's level; METADATA_VERSION_LATEST while it has none. */
 int16_t metadata_version_of_image(const struct metadata_image *image);
 
-/* KIP-868's transactions of metadata records; eligible leader replicas as far as
- * metadata.version is concerned; registrations of controllers. */
-bool metadata_version_has_transactions(int16_t level);
+/* Eligible leader replicas as far as metadata.version is concerned; registrations of
+ * controllers. */
 bool metadata_version_has_elr(int16_t level);
 bool metadata_version_has_controller_registrations(int16_t level);
 
