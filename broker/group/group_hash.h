@@ -10,10 +10,6 @@
 
 #include "protocol/base/view.h"
 
-/* Java's hash of the string: over UTF-16 units, 31 * hash + unit. What is not UTF-8
- * counts as U+FFFD, byte by byte. */
-int32_t java_string_hash(struct str s);
-
 int32_t group_partition_of(struct str group_id, int32_t partition_count);
 
 #endif

@@ -6,7 +6,20 @@
 #define GREGOR_TESTS_SUPPORT_CHECK_MAIN_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* The seed of a random test: a new one each time, or that of the variable SEED, to run
+ * again what failed. It is printed before the test can fail. */
+static inline unsigned check_seed(void)
+{
+    const char *given = getenv("SEED");
+    unsigned seed = given == NULL ? (unsigned)getpid() : (unsigned)atol(given);
+    printf("SEED=%u\n", seed);
+    fflush(stdout);
+    return seed;
+}
 
 /* GREGOR_TESTS("segment", a_test, another_test) */
 #define GREGOR_TESTS(name, ...)                                       \

@@ -598,9 +598,7 @@ END_TEST
 
 START_TEST(frames_cut_anywhere_come_whole)
 {
-    const char *given = getenv("SEED");
-    unsigned seed = given == NULL ? (unsigned)getpid() : (unsigned)atol(given);
-    printf("SEED=%u\n", seed);
+    unsigned seed = check_seed();
     struct fixture f;
     struct buf out = BUF_INIT, payloads = BUF_INIT;
     open_fixture(&f, ECHOING);

@@ -1,8 +1,6 @@
 #include "broker/deadline.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/support/check_main.h"
 
@@ -159,9 +157,7 @@ static void check_run(struct item *items, int64_t now_ms)
 
 START_TEST(any_order_of_calls_agrees_with_a_sorted_list)
 {
-    const char *given = getenv("SEED");
-    unsigned seed = given == NULL ? (unsigned)getpid() : (unsigned)atol(given);
-    printf("SEED=%u\n", seed);
+    unsigned seed = check_seed();
     struct item items[ITEMS];
     begin(NULL, 0);
     for (int i = 0; i < ITEMS; i++)

@@ -1,9 +1,6 @@
 /* tests/unit/broker/test_partition_set.c */
 #include "broker/group/partition_set.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #include "tests/support/check_main.h"
 
 static struct uuid topic(uint8_t first, uint8_t last)
@@ -149,9 +146,7 @@ static void check_against_table(const struct partition_set *s,
 
 START_TEST(any_order_of_appends_is_sorted)
 {
-    const char *given = getenv("SEED");
-    unsigned seed = given == NULL ? (unsigned)getpid() : (unsigned)atol(given);
-    printf("SEED=%u\n", seed);
+    unsigned seed = check_seed();
     for (int round = 0; round < 500; round++) {
         struct partition_set s = PARTITION_SET_INIT;
         int32_t first_epoch[TOPICS][PARTITIONS] = {0};
