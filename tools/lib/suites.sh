@@ -125,14 +125,14 @@ suite_threads() {
 suite_fuzz() {
     needs build test fuzz || return 0
     # The whole tree, so that clang's warnings are heard, too.
-    CC=clang build_dir build-fuzz "${sanitizer_options[@]}" -Db_lundef=false \
-        -Dfuzz=enabled || return
+    CC=clang CXX=clang++ build_dir build-fuzz "${sanitizer_options[@]}" \
+        -Db_lundef=false -Dfuzz=enabled || return
     FUZZ_SECONDS=${FUZZ_SECONDS:-8} meson_test build-fuzz --suite fuzz
 }
 
 suite_format() {
     needs format || return 0
-    mapfile -t files < <(find "${sources[@]}" tests -name '*.[ch]')
+    mapfile -t files < <(find "${sources[@]}" tests -name '*.[ch]' -o -name '*.cc')
     [[ ${#files[@]} -gt 0 ]] || return
     outcome clang-format clang-format --dry-run -Werror "${files[@]}"
 }
