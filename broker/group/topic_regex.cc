@@ -11,8 +11,11 @@ extern "C" {
 
 using re2::StringPiece;
 
-static const size_t PATTERN_MAX = 256 << 10;
-static const int64_t MEMORY_MAX = 8 << 20;
+/* Some long expressions take time that grows with the square of the length. */
+static const size_t PATTERN_MAX = 32 << 10;
+static const int64_t MEMORY_MAX = 2 << 20;
+/* RE2 does not count what parsing takes; each \p takes some 30 KiB of it. */
+static const int UNICODE_CLASSES_MAX = 256;
 
 struct topic_regex {
     topic_regex(const std::string &pattern, const RE2::Options &options)
@@ -27,6 +30,7 @@ struct topic_regex {
 /* ---- RE2/J's syntax -------------------------------------------------------- */
 
 static const char *const BAD_ESCAPE = "invalid escape sequence";
+static const char *const TOO_LARGE = "expression too large";
 
 /* The length of a stretch that begins with \Q: to its \E, or to the end. */
 static size_t quoted_length(StringPiece p)
@@ -76,6 +80,19 @@ static bool translate(StringPiece p, std::string *out)
     return true;
 }
 
+/* Of those that are quoted some may be counted, too. */
+static int count_unicode_classes(StringPiece p)
+{
+    int count = 0;
+    for (size_t at = 0; at + 1 < p.size(); at++) {
+        if (p[at] == '\\') {
+            at++;
+            count += p[at] == 'p' || p[at] == 'P';
+        }
+    }
+    return count;
+}
+
 static const char *words_for(RE2::ErrorCode code)
 {
     switch (code) {
@@ -109,7 +126,7 @@ static const char *words_for(RE2::ErrorCode code)
     case RE2::ErrorBadNamedCapture:
         return "invalid named capture";
     case RE2::ErrorPatternTooLarge:
-        return "expression too large";
+        return TOO_LARGE;
     }
     return "internal error";
 }
@@ -122,8 +139,9 @@ static int compile(StringPiece pattern, struct topic_regex **out, struct err *er
     options.set_log_errors(false);
     options.set_max_mem(MEMORY_MAX);
     std::string translated;
-    if (pattern.size() > PATTERN_MAX)
-        return err_set(err, ERR_INVALID, "expression too large");
+    if (pattern.size() > PATTERN_MAX ||
+        count_unicode_classes(pattern) > UNICODE_CLASSES_MAX)
+        return err_set(err, ERR_INVALID, "%s", TOO_LARGE);
     if (!translate(pattern, &translated))
         return err_set(err, ERR_INVALID, "%s", BAD_ESCAPE);
     struct topic_regex *r = new topic_regex(translated, options);

@@ -5,12 +5,12 @@
  * the same syntax, time that is linear in a topic's name, and neither backreferences
  * nor lookaround. What it refuses it refuses in RE2/J's words.
  *
- * Other than in Kafka an expression is refused that is longer than 256 KiB, is not
- * UTF-8, repeats in all more than 1,000 times ("(x{1000}){2}"), or would need more than
- * 8 MiB; nor does one ever take more, compiled or matching.
+ * Other than in Kafka an expression is refused that is longer than 32 KiB, has more
+ * than 256 Unicode classes (\p), is not UTF-8, repeats something more than 1,000 times
+ * in all ("(x{1000}){2}"), or comes to more than 2 MiB. A hostile one takes a second or
+ * two and some 20 MiB to compile, and tenths of a second for a name.
  *
- * Hostile ones can keep it busy for a while: pool job, or any thread that may take
- * that long; one thread at a time for each expression. */
+ * Pool job; one thread at a time for each expression. */
 #ifndef GREGOR_BROKER_GROUP_TOPIC_REGEX_H
 #define GREGOR_BROKER_GROUP_TOPIC_REGEX_H
 

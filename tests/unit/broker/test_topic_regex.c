@@ -157,7 +157,13 @@ START_TEST(what_would_take_too_much_memory_is_refused)
     check_refused(STR_LITERAL("((x{100}){100}){100}"), "invalid repeat count");
     check_refused(STR_LITERAL("\\pL{1000}"), "expression too large");
     struct buf pattern = BUF_INIT;
-    append_times(&pattern, "a", 256 * 1024 + 1);
+    append_times(&pattern, "a", 32 * 1024 + 1);
+    check_refused(text_of(&pattern), "expression too large");
+    buf_free(&pattern);
+    append_times(&pattern, "\\pL?", 257);
+    check_refused(text_of(&pattern), "expression too large");
+    buf_free(&pattern);
+    append_times(&pattern, "[\\PL]?", 257);
     check_refused(text_of(&pattern), "expression too large");
     buf_free(&pattern);
 }
@@ -168,8 +174,8 @@ START_TEST(depth_does_not_exhaust_the_stack)
     static const char *const openings[] = {"(", "(?:", "(a|", "((?i)", "[[", "(?<n>"};
     for (size_t i = 0; i < sizeof(openings) / sizeof(openings[0]); i++) {
         struct buf pattern = BUF_INIT;
-        append_times(&pattern, openings[i], 40000);
-        append_times(&pattern, ")", 40000);
+        append_times(&pattern, openings[i], 10000);
+        append_times(&pattern, ")", 10000);
         struct topic_regex *r = NULL;
         if (topic_regex_compile(text_of(&pattern), &r, NULL) == 0)
             topic_regex_matches(r, STR_LITERAL("a"));
@@ -183,14 +189,11 @@ START_TEST(a_list_of_a_thousand_topics_is_an_expression)
 {
     struct buf pattern = BUF_INIT;
     for (int i = 0; i < 1000; i++)
-        buf_printf(&pattern, "%sa-topic-of-some-length-and-number-%d",
-                   i == 0 ? "" : "|", i);
+        buf_printf(&pattern, "%sa-topic-of-some-length-%d", i == 0 ? "" : "|", i);
     struct topic_regex *r;
     ck_assert_int_eq(topic_regex_compile(text_of(&pattern), &r, NULL), 0);
-    ck_assert(
-        topic_regex_matches(r, STR_LITERAL("a-topic-of-some-length-and-number-999")));
-    ck_assert(
-        !topic_regex_matches(r, STR_LITERAL("a-topic-of-some-length-and-number-1000")));
+    ck_assert(topic_regex_matches(r, STR_LITERAL("a-topic-of-some-length-999")));
+    ck_assert(!topic_regex_matches(r, STR_LITERAL("a-topic-of-some-length-1000")));
     topic_regex_destroy(r);
     buf_free(&pattern);
 }
