@@ -53,8 +53,7 @@ START_TEST(strings_are_ordered_by_their_units)
         "\xf0\x9f\x98\x81", /* U+1F601: D83D DE01 */
         "\xee\x80\x80",     /* U+E000, of smaller bytes */
         "\xef\xbf\xbd",     /* U+FFFD */
-        "\xef\xbf\xbd"
-        "a",
+        "\xef\xbf\xbd-",
     };
     int count = sizeof(ascending) / sizeof(ascending[0]);
     for (int i = 0; i < count; i++) {
