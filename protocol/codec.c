@@ -86,6 +86,16 @@ static bool struct_is_default(uint16_t root, const void *message)
     return true;
 }
 
+static bool struct_field_is_default(const struct codec_field *f, const void *member)
+{
+    if (!(f->flags & CODEC_POINTER))
+        return struct_is_default(f->inner, member);
+    const void *inner = codec_pointer_at(member);
+    if (f->flags & CODEC_NULL_DEFAULT)
+        return inner == NULL;
+    return inner != NULL && struct_is_default(f->inner, inner);
+}
+
 bool codec_is_default(const struct codec_field *f, const void *member)
 {
     bool null = f->flags & CODEC_NULL_DEFAULT;
@@ -107,8 +117,7 @@ bool codec_is_default(const struct codec_field *f, const void *member)
     case CODEC_UUID:
         return uuid_is_zero(*(const struct uuid *)member);
     case CODEC_STRUCT:
-        return f->flags & CODEC_POINTER ? codec_pointer_at(member) == NULL
-                                        : struct_is_default(f->inner, member);
+        return struct_field_is_default(f, member);
     default:
         return memcmp(member, &f->number, codec_item_size(f)) == 0;
     }

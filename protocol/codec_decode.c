@@ -132,10 +132,11 @@ static void read_array(struct decoder *d, const struct codec_field *f, bool comp
     codec_array_put(member, items, count);
 }
 
+/* What says that there is none is -1 before a plain field, 0 before a tagged one. */
 static void read_pointer(struct decoder *d, const struct codec_field *f, bool nullable,
                          void *member)
 {
-    bool null = nullable && wire_read_int8(d->r) < 0;
+    bool null = nullable && wire_read_int8(d->r) < (f->tag < 0 ? 0 : 1);
     void *inner =
         null || d->r->failed ? NULL : allocate(d, 1, codec_structs[f->inner].size);
     if (inner != NULL)
@@ -199,6 +200,19 @@ static void read_tagged_fields(struct decoder *d, const struct codec_struct *s,
     }
 }
 
+/* A nullable struct that is not on the wire is not null, unless its default is. */
+static void init_tagged_field(struct decoder *d, const struct codec_field *f,
+                              void *member)
+{
+    codec_init_field(f, member);
+    if (!(f->flags & CODEC_POINTER) || f->flags & CODEC_NULL_DEFAULT)
+        return;
+    void *inner = allocate(d, 1, codec_structs[f->inner].size);
+    if (inner != NULL)
+        codec_init(f->inner, inner);
+    memcpy(member, &inner, sizeof(inner));
+}
+
 static void read_struct(struct decoder *d, uint16_t index, void *out)
 {
     const struct codec_struct *s = &codec_structs[index];
@@ -210,7 +224,7 @@ static void read_struct(struct decoder *d, uint16_t index, void *out)
             codec_init_field(f, (char *)out + f->offset);
     }
     for (const struct codec_field *end = f + s->tagged; f < end; f++)
-        codec_init_field(f, (char *)out + f->offset);
+        init_tagged_field(d, f, (char *)out + f->offset);
     if (d->flexible)
         read_tagged_fields(d, s, out);
 }

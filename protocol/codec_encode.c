@@ -122,7 +122,7 @@ static void write_pointer(struct encoder *e, const struct codec_field *f,
 {
     check_null(e, f, inner == NULL);
     if (codec_in(f->nullable, e->version))
-        wire_write_int8(&e->w->out, inner == NULL ? -1 : 1);
+        wire_write_int8(&e->w->out, inner != NULL ? 1 : f->tag < 0 ? -1 : 0);
     if (inner != NULL)
         write_struct(e, f->inner, inner);
 }

@@ -141,15 +141,30 @@ static json_t *field_node(struct printer *p, const struct codec_field *f,
     return inner == NULL ? json_null() : struct_node(p, f->inner, inner);
 }
 
+/* The field declared behind `last` (NULL: the first); NULL: there is none. The tables
+ * have tagged fields last, but members lie in memory as they are declared. */
+static const struct codec_field *next_declared(const struct codec_struct *s,
+                                               const struct codec_field *last)
+{
+    const struct codec_field *next = NULL;
+    const struct codec_field *f = &codec_fields[s->first];
+    for (const struct codec_field *end = f + s->plain + s->tagged; f < end; f++) {
+        if ((last == NULL || f->offset > last->offset) &&
+            (next == NULL || f->offset < next->offset))
+            next = f;
+    }
+    return next;
+}
+
 static json_t *struct_node(struct printer *p, uint16_t index, const void *at)
 {
     const struct codec_struct *s = &codec_structs[index];
-    const struct codec_field *f = &codec_fields[s->first];
+    const struct codec_field *f = NULL;
     json_t *node = json_object();
-    for (int i = 0; i < s->plain + s->tagged && !p->failed; i++, f++) {
+    while (!p->failed && (f = next_declared(s, f)) != NULL) {
         const void *member = (const char *)at + f->offset;
-        bool shown = i < s->plain ? codec_in(f->present, p->version)
-                                  : codec_tagged_is_written(f, p->version, member);
+        bool shown = f->tag < 0 ? codec_in(f->present, p->version)
+                                : codec_tagged_is_written(f, p->version, member);
         if (shown && json_object_set_new_nocheck(node, codec_names + f->name,
                                                  field_node(p, f, member)) != 0)
             p->failed = true;

@@ -140,7 +140,9 @@ def parse_field(line):
             result.versions = result.versions.intersect(Versions.parse(words.pop(0)))
         elif word == "default":
             default = words.pop(0)
-            result.default = "null" if default == "None" else default
+            # None: the schema names a default, and it is JSON's null: for Kafka's
+            # generator that is as good as none, and not the same as "null".
+            result.default = None if default == "None" else default
         elif word == "ignorable":
             result.ignorable = True
         elif word == "flexible":
@@ -162,7 +164,7 @@ def check(owner, fields):
         if f.default_is_null and not f.is_array and f.type not in (
                 "string", "bytes", "records") and not f.is_pointer:
             raise SchemaError(f"{where}: a {f.type} cannot be null")
-        if f.is_pointer and not f.default_is_null:
+        if f.is_pointer and not f.default_is_null and f.tag < 0:
             raise SchemaError(f"{where}: a nullable struct must default to null")
         if f.default not in (None, "null") and (f.is_array or f.is_struct
                 or f.type in ("string", "bytes", "records", "uuid", "float64")):

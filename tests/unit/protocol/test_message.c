@@ -319,6 +319,72 @@ static void check_gaps(int16_t version)
     wire_writer_free(&w);
 }
 
+/* Kafka always writes this one: null, which is not its default, for a member of the
+ * new protocol. */
+static const uint8_t member_of_new_protocol[] = {0, 0, 2,    'c',  2, 'h', 2, 2, 't', 1,
+                                                 0, 4, 0x93, 0xe0, 0, 1,   0, 1, 0};
+
+START_TEST(a_null_that_is_not_the_default_is_a_tagged_field)
+{
+    struct arena arena = ARENA_INIT;
+    struct err err;
+    struct wire_writer w = WIRE_WRITER_INIT;
+    struct buf json = BUF_INIT;
+    struct consumer_group_member_metadata_value v;
+    const struct message_type *type = &consumer_group_member_metadata_value_type;
+    struct bytes in = {member_of_new_protocol, sizeof(member_of_new_protocol)};
+    ck_assert_msg(message_decode(type, 0, in, &arena, &v, &err) == 0, "%s",
+                  err.message);
+    ck_assert_ptr_null(v.classic_member_metadata);
+    ck_assert_uint_eq(type->encoded_size(0, &v), sizeof(member_of_new_protocol));
+    ck_assert_int_eq(type->encode(&w, 0, &v, &err), 0);
+    ck_assert_uint_eq(w.out.len, sizeof(member_of_new_protocol));
+    ck_assert_mem_eq(w.out.data, member_of_new_protocol, w.out.len);
+    type->to_json(&json, 0, &v);
+    buf_append(&json, "", 1);
+    ck_assert_ptr_nonnull(strstr((char *)json.data, "\"classicMemberMetadata\":null"));
+    buf_free(&json);
+    wire_writer_free(&w);
+    arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(a_tagged_struct_that_is_left_out_has_its_default)
+{
+    uint8_t bytes[sizeof(member_of_new_protocol) - 3];
+    struct arena arena = ARENA_INIT;
+    struct err err;
+    struct wire_writer w = WIRE_WRITER_INIT;
+    struct consumer_group_member_metadata_value v;
+    const struct message_type *type = &consumer_group_member_metadata_value_type;
+    memcpy(bytes, member_of_new_protocol, sizeof(bytes));
+    bytes[sizeof(bytes) - 1] = 0; /* no tagged field */
+    struct bytes in = {bytes, sizeof(bytes)};
+    ck_assert_int_eq(message_decode(type, 0, in, &arena, &v, &err), 0);
+    ck_assert_ptr_nonnull(v.classic_member_metadata);
+    ck_assert_int_eq(v.classic_member_metadata->session_timeout_ms, 0);
+    ck_assert_int_eq(type->encode(&w, 0, &v, &err), 0);
+    ck_assert_uint_eq(w.out.len, sizeof(bytes));
+    ck_assert_mem_eq(w.out.data, bytes, sizeof(bytes));
+    wire_writer_free(&w);
+    arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(json_has_fields_in_the_order_of_the_schema)
+{
+    struct buf json = BUF_INIT;
+    struct transaction_log_value v = TRANSACTION_LOG_VALUE_INIT;
+    v.previous_producer_id = 7; /* declared second, and tagged */
+    transaction_log_value_type.to_json(&json, 1, &v);
+    buf_append(&json, "", 1);
+    const char *start = "{\"producerId\":0,\"previousProducerId\":7,\"producerEpoch\"";
+    ck_assert_msg(strncmp((char *)json.data, start, strlen(start)) == 0, "%s",
+                  (char *)json.data);
+    buf_free(&json);
+}
+END_TEST
+
 START_TEST(records_with_a_source_become_gaps)
 {
     check_gaps(4);
@@ -436,8 +502,11 @@ GREGOR_TESTS("message", init_and_the_init_macro_give_the_schema_defaults,
              nulls_and_leftovers_on_the_wire_are_errors,
              a_count_beyond_the_bytes_allocates_nothing,
              the_limit_of_the_arena_ends_a_decode, a_tagged_field_must_fill_its_size,
-             unknown_tags_are_skipped, a_tag_of_a_later_version_is_skipped,
-             records_with_a_source_become_gaps, json_is_valid_whatever_the_strings_hold,
+             unknown_tags_are_skipped, a_null_that_is_not_the_default_is_a_tagged_field,
+             a_tagged_struct_that_is_left_out_has_its_default,
+             json_has_fields_in_the_order_of_the_schema,
+             a_tag_of_a_later_version_is_skipped, records_with_a_source_become_gaps,
+             json_is_valid_whatever_the_strings_hold,
              types_are_found_by_key_and_by_name,
              every_version_that_kafka_offers_has_a_schema,
              header_versions_follow_flexibility, the_client_id_is_never_compact,
