@@ -320,7 +320,7 @@ struct named {
 static int compare_named(const void *a, const void *b)
 {
     const struct named *one = a, *other = b;
-    int order = metadata_str_compare(one->name, other->name);
+    int order = str_compare(one->name, other->name);
     if (order != 0)
         return order;
     return (one->index > other->index) - (one->index < other->index);
@@ -337,7 +337,7 @@ int controller_name_uses(struct arena *arena, const struct str *names, int32_t c
         sorted[i] = (struct named){names[i], i};
     qsort(sorted, (size_t)count, sizeof(*sorted), compare_named);
     for (int32_t i = 1; i < count; i++) {
-        if (metadata_str_compare(sorted[i - 1].name, sorted[i].name) != 0)
+        if (str_compare(sorted[i - 1].name, sorted[i].name) != 0)
             continue;
         if ((*uses)[sorted[i - 1].index] == NAME_ONCE)
             (*uses)[sorted[i - 1].index] = NAME_FIRST;

@@ -44,7 +44,7 @@ static bool refused(const struct alteration *a)
 
 static bool same_name(struct str a, struct str b)
 {
-    return metadata_str_compare(a, b) == 0;
+    return str_compare(a, b) == 0;
 }
 
 static struct str current_value(const struct alteration *a, struct str name)

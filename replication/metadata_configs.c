@@ -108,8 +108,7 @@ static int32_t index_of(const struct config_entry *entry, struct str name, bool 
 {
     int32_t at = 0;
     int order = -1;
-    while (at < entry->count &&
-           (order = metadata_str_compare(entry->items[at].name, name)) < 0)
+    while (at < entry->count && (order = str_compare(entry->items[at].name, name)) < 0)
         at++;
     *found = at < entry->count && order == 0;
     return at;
@@ -206,7 +205,7 @@ static int by_type_and_name(const struct config_entry *a, const struct config_en
 {
     if (entry_type(a) != entry_type(b))
         return entry_type(a) < entry_type(b) ? -1 : 1;
-    return metadata_str_compare(entry_name(a), entry_name(b));
+    return str_compare(entry_name(a), entry_name(b));
 }
 
 void metadata_image_each_config_resource(

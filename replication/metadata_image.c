@@ -29,15 +29,6 @@ struct str metadata_str_copy(struct str s)
     return (struct str){copy, s.len};
 }
 
-int metadata_str_compare(struct str a, struct str b)
-{
-    int32_t common = a.len < b.len ? a.len : b.len;
-    int order = common == 0 ? 0 : memcmp(a.data, b.data, (size_t)common);
-    if (order != 0)
-        return order;
-    return (a.len > b.len) - (a.len < b.len);
-}
-
 struct metadata_image *metadata_image_create(struct err *err)
 {
     struct metadata_image *image = calloc(1, sizeof(*image));
@@ -76,7 +67,7 @@ static int32_t feature_index(const struct metadata_image *image, struct str name
     *found = false;
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
-        int order = metadata_str_compare(image->features[middle].name, name);
+        int order = str_compare(image->features[middle].name, name);
         if (order == 0) {
             *found = true;
             return middle;

@@ -64,9 +64,6 @@ bool metadata_grow(void **items, int32_t count, int32_t *cap, size_t size);
 /* An owned, terminated copy; data NULL without memory. */
 struct str metadata_str_copy(struct str s);
 
-/* Sorts by name as Kafka does: byte by byte, the shorter first. */
-int metadata_str_compare(struct str a, struct str b);
-
 /* metadata_image.c: applies without looking at transactions. */
 int metadata_apply_now(struct metadata_image *image,
                        const struct metadata_record *record,

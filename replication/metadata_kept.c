@@ -97,11 +97,9 @@ static void key_add_entity(struct buf *key, const struct client_quota_record *re
         const struct client_quota_record_entity_data *next = NULL;
         for (int32_t i = 0; i < record->entity_count; i++) {
             const struct client_quota_record_entity_data *e = &record->entity[i];
-            if (last != NULL &&
-                metadata_str_compare(e->entity_type, last->entity_type) <= 0)
+            if (last != NULL && str_compare(e->entity_type, last->entity_type) <= 0)
                 continue;
-            if (next == NULL ||
-                metadata_str_compare(e->entity_type, next->entity_type) < 0)
+            if (next == NULL || str_compare(e->entity_type, next->entity_type) < 0)
                 next = e;
         }
         if (next == NULL)

@@ -107,7 +107,7 @@ static int compare_topics(const void *a, const void *b)
 {
     const struct metadata_topic *const *one = a;
     const struct metadata_topic *const *other = b;
-    return metadata_str_compare(metadata_topic_name(*one), metadata_topic_name(*other));
+    return str_compare(metadata_topic_name(*one), metadata_topic_name(*other));
 }
 
 const struct metadata_topic *const *metadata_image_topics(

@@ -2,13 +2,6 @@
 
 #include <stdlib.h>
 
-static int compare_names(struct str a, struct str b)
-{
-    int32_t shorter = a.len < b.len ? a.len : b.len;
-    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, (size_t)shorter);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* The place of `topic`, or where it would go. */
 static int32_t topic_place(const struct group_offsets *o, struct str topic, bool *found)
 {
@@ -16,7 +9,7 @@ static int32_t topic_place(const struct group_offsets *o, struct str topic, bool
     *found = false;
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
-        int order = compare_names(offset_topic_name(o->topics[middle]), topic);
+        int order = str_compare(offset_topic_name(o->topics[middle]), topic);
         *found |= order == 0;
         if (order < 0)
             low = middle + 1;

@@ -42,6 +42,14 @@ static inline bool str_equal(struct str a, struct str b)
     return a.len == b.len && memcmp(a.data, b.data, (size_t)a.len) == 0;
 }
 
+/* Byte by byte, as memcmp(); neither may be null. */
+static inline int str_compare(struct str a, struct str b)
+{
+    int32_t shorter = a.len < b.len ? a.len : b.len;
+    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, (size_t)shorter);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 static inline bool str_is(struct str a, const char *text)
 {
     return a.data != NULL && str_equal(a, str_of(text));
