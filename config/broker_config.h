@@ -123,7 +123,19 @@ struct broker_config {
     int group_max_session_timeout_ms;
     int group_max_size;
     int group_consumer_heartbeat_interval_ms;
+    int group_consumer_min_heartbeat_interval_ms;
+    int group_consumer_max_heartbeat_interval_ms;
     int group_consumer_session_timeout_ms;
+    int group_consumer_min_session_timeout_ms;
+    int group_consumer_max_session_timeout_ms;
+    int group_consumer_assignment_interval_ms;
+    int group_consumer_min_assignment_interval_ms;
+    int group_consumer_max_assignment_interval_ms;
+    int group_consumer_max_size;
+    int group_consumer_regex_refresh_interval_ms;
+    const char *group_consumer_migration_policy; /* in any case of letters */
+    struct name_list group_consumer_assignors;   /* the first is the default */
+    struct name_list group_coordinator_rebalance_protocols;
 
     /* Transactions. */
     int transaction_state_log_num_partitions;

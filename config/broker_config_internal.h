@@ -40,6 +40,9 @@ void config_layers_free(struct config_layers *layers);
  * and must be empty. (broker_fields.c) */
 int broker_fields_derive(struct broker_config *config, struct err *err);
 
+/* Settings of groups that must fit together. (broker_groups.c) */
+int broker_groups_check(const struct broker_config *config, struct err *err);
+
 /* Whether the setting changes what Gregor does. (broker_fields.c) */
 bool broker_fields_honour(const struct setting *setting);
 

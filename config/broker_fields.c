@@ -50,6 +50,8 @@ static const struct field fields[] = {
     BY_HAND("log.dir"),
     BY_HAND("log.dirs"),
     BY_HAND("max.connections.per.ip.overrides"),
+    BY_HAND("group.consumer.assignors"),
+    BY_HAND("group.coordinator.rebalance.protocols"),
     HERE(STRING, "broker.rack", broker_rack),
     HERE(STRING, "metadata.log.dir", metadata_log_dir),
 
@@ -127,9 +129,27 @@ static const struct field fields[] = {
     HERE(INT, "group.min.session.timeout.ms", group_min_session_timeout_ms),
     HERE(INT, "group.max.session.timeout.ms", group_max_session_timeout_ms),
     HERE(INT, "group.max.size", group_max_size),
-    LATER(INT, "group.consumer.heartbeat.interval.ms",
-          group_consumer_heartbeat_interval_ms),
-    LATER(INT, "group.consumer.session.timeout.ms", group_consumer_session_timeout_ms),
+    HERE(INT, "group.consumer.heartbeat.interval.ms",
+         group_consumer_heartbeat_interval_ms),
+    HERE(INT, "group.consumer.min.heartbeat.interval.ms",
+         group_consumer_min_heartbeat_interval_ms),
+    HERE(INT, "group.consumer.max.heartbeat.interval.ms",
+         group_consumer_max_heartbeat_interval_ms),
+    HERE(INT, "group.consumer.session.timeout.ms", group_consumer_session_timeout_ms),
+    HERE(INT, "group.consumer.min.session.timeout.ms",
+         group_consumer_min_session_timeout_ms),
+    HERE(INT, "group.consumer.max.session.timeout.ms",
+         group_consumer_max_session_timeout_ms),
+    HERE(INT, "group.consumer.assignment.interval.ms",
+         group_consumer_assignment_interval_ms),
+    HERE(INT, "group.consumer.min.assignment.interval.ms",
+         group_consumer_min_assignment_interval_ms),
+    HERE(INT, "group.consumer.max.assignment.interval.ms",
+         group_consumer_max_assignment_interval_ms),
+    HERE(INT, "group.consumer.max.size", group_consumer_max_size),
+    HERE(INT, "group.consumer.regex.refresh.interval.ms",
+         group_consumer_regex_refresh_interval_ms),
+    HERE(STRING, "group.consumer.migration.policy", group_consumer_migration_policy),
 
     LATER(INT, "transaction.state.log.num.partitions",
           transaction_state_log_num_partitions),
@@ -234,32 +254,49 @@ static bool has_name(const struct name_list *list, struct str name)
     return false;
 }
 
-/* log.dirs when it is set, log.dir otherwise; each folder once. */
+/* The items of a list, each once. */
+static int derive_list(struct broker_config *config, struct str text,
+                       struct name_list *out, struct err *err)
+{
+    size_t commas = 0;
+    for (int32_t i = 0; i < text.len; i++)
+        commas += text.data[i] == ',';
+    *out = (struct name_list){
+        arena_array(&config->derived, commas + 1, sizeof(*out->items)), 0};
+    if (out->items == NULL)
+        return err_nomem(err);
+
+    struct setting_items items = setting_items(text);
+    struct str item;
+    while (setting_next(&items, &item)) {
+        if (has_name(out, item))
+            continue;
+        struct str copy = arena_str(&config->derived, item);
+        if (copy.data == NULL)
+            return err_nomem(err);
+        out->items[out->count++] = copy.data;
+    }
+    return 0;
+}
+
+/* log.dirs when it is set, log.dir otherwise. */
 static int derive_log_dirs(struct broker_config *config, struct err *err)
 {
     struct str dirs = effective(config, "log.dirs");
     if (dirs.data == NULL)
         dirs = effective(config, "log.dir");
-    size_t commas = 0;
-    for (int32_t i = 0; i < dirs.len; i++)
-        commas += dirs.data[i] == ',';
-    config->log_dirs = (struct name_list){0};
-    config->log_dirs.items =
-        arena_array(&config->derived, commas + 1, sizeof(*config->log_dirs.items));
-    if (config->log_dirs.items == NULL)
-        return err_nomem(err);
+    return derive_list(config, dirs, &config->log_dirs, err);
+}
 
-    struct setting_items items = setting_items(dirs);
-    struct str dir;
-    while (setting_next(&items, &dir)) {
-        if (has_name(&config->log_dirs, dir))
-            continue;
-        struct str copy = arena_str(&config->derived, dir);
-        if (copy.data == NULL)
-            return err_nomem(err);
-        config->log_dirs.items[config->log_dirs.count++] = copy.data;
-    }
-    return 0;
+static int derive_groups(struct broker_config *config, struct err *err)
+{
+    int rc = derive_list(config, effective(config, "group.consumer.assignors"),
+                         &config->group_consumer_assignors, err);
+    if (rc == 0)
+        rc = derive_list(config,
+                         effective(config, "group.coordinator.rebalance.protocols"),
+                         &config->group_coordinator_rebalance_protocols, err);
+    return rc == 0 ? broker_groups_check(config, err) : rc;
 }
 
 static int derive_endpoints(struct broker_config *config, struct err *err)
@@ -360,10 +397,7 @@ int broker_fields_derive(struct broker_config *config, struct err *err)
             return rc;
     }
     int (*const by_hand[])(struct broker_config *, struct err *) = {
-        derive_node_id,
-        derive_log_dirs,
-        derive_endpoints,
-        derive_limits,
+        derive_node_id, derive_log_dirs, derive_endpoints, derive_limits, derive_groups,
     };
     for (size_t i = 0; i < sizeof(by_hand) / sizeof(by_hand[0]); i++) {
         int rc = by_hand[i](config, err);
