@@ -24,6 +24,8 @@ struct api {
 
 extern const struct api api_alter_configs;
 extern const struct api api_api_versions;
+extern const struct api api_consumer_group_describe;
+extern const struct api api_consumer_group_heartbeat;
 extern const struct api api_create_partitions;
 extern const struct api api_create_topics;
 extern const struct api api_delete_groups;

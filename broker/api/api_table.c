@@ -28,6 +28,8 @@ const struct api *const api_table[] = {
     &api_incremental_alter_configs,
     &api_offset_delete,
     &api_describe_cluster,
+    &api_consumer_group_heartbeat,
+    &api_consumer_group_describe,
     &api_list_config_resources,
     &api_describe_topic_partitions,
 };

@@ -35,15 +35,6 @@ static void on_deleted(struct group_write *write, enum kafka_error error)
     answered(g->deletion);
 }
 
-/* Groups that are kept apart keep their records, so they cannot go. */
-static enum kafka_error may_delete(const struct group *g)
-{
-    if (g == NULL)
-        return KAFKA_GROUP_ID_NOT_FOUND;
-    return g->classic == NULL ? KAFKA_NON_EMPTY_GROUP
-                              : classic_group_may_delete(g->classic);
-}
-
 static enum kafka_error delete_group(struct deleted_group *deleted, struct str id)
 {
     struct request *r = deleted->deletion->request;
@@ -52,13 +43,13 @@ static enum kafka_error delete_group(struct deleted_group *deleted, struct str i
     if (error != KAFKA_NONE)
         return error;
     struct group *g = group_table_find(&shard->table, id);
-    error = may_delete(g);
+    error = g == NULL ? KAFKA_GROUP_ID_NOT_FOUND : group_may_delete(g);
     if (error != KAFKA_NONE)
         return error;
     struct group_records records;
     group_records_init(&records, clock_wall_ms(r->node->env.clock));
     group_records_all_offsets_gone(&records, g);
-    group_records_group_gone(&records, id);
+    group_write_tombstones(g, &records);
     error = group_shard_append(shard, &records, &deleted->base);
     if (error != KAFKA_NONE)
         return error;

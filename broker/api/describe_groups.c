@@ -5,10 +5,6 @@
  * told while the group is stable. */
 #include "broker/api/groups.h"
 
-/* READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS as bits, as
- * AclOperation numbers them. */
-#define GROUP_OPERATIONS_ALL 0x0d48
-
 typedef struct describe_groups_response_described_group described_group;
 typedef struct describe_groups_response_described_group_member described_member;
 

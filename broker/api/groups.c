@@ -9,18 +9,29 @@ enum kafka_error groups_shard(struct request *r, struct str group_id,
     return group_coordinator_shard(r->node->groups, group_id, out);
 }
 
-struct classic_group *groups_classic(struct request *r, struct str group_id,
-                                     enum kafka_error *error)
+struct group *groups_joined(struct request *r, struct str group_id,
+                            enum kafka_error *error)
 {
     struct group_shard *shard;
     *error = groups_shard(r, group_id, &shard);
     if (*error != KAFKA_NONE)
         return NULL;
     struct group *g = group_table_find(&shard->table, group_id);
-    if (g != NULL && g->classic != NULL)
-        return g->classic;
+    if (g != NULL && (g->classic != NULL || g->consumer != NULL))
+        return g;
     *error = KAFKA_UNKNOWN_MEMBER_ID;
     return NULL;
+}
+
+bool groups_have_consumer_protocol(const struct request *r)
+{
+    const struct name_list *protocols =
+        &r->node->config->group_coordinator_rebalance_protocols;
+    bool named = false;
+    for (size_t i = 0; i < protocols->count; i++)
+        named |= strcmp(protocols->items[i], "consumer") == 0;
+    return named &&
+           metadata_image_feature(r->node->image, STR_LITERAL("group.version")) >= 1;
 }
 
 struct bytes groups_copy(struct request *r, struct bytes b)

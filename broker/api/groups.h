@@ -14,10 +14,19 @@
 enum kafka_error groups_shard(struct request *r, struct str group_id,
                               struct group_shard **out);
 
-/* Its classic group. NULL, and the error for whoever is not a member of it:
+/* A group that members of the classic protocol can be in: one of its `classic` and
+ * `consumer` is there. NULL, and the error for whoever is not a member of it:
  * UNKNOWN_MEMBER_ID, or what groups_shard() says. */
-struct classic_group *groups_classic(struct request *r, struct str group_id,
-                                     enum kafka_error *error);
+struct group *groups_joined(struct request *r, struct str group_id,
+                            enum kafka_error *error);
+
+/* What KafkaApis.isConsumerGroupProtocolEnabled() says: consumer groups are not
+ * switched off, neither by a setting nor by the feature's level. */
+bool groups_have_consumer_protocol(const struct request *r);
+
+/* As a set of bits, what DescribeGroups and its like say is allowed: READ, DELETE,
+ * DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS, as AclOperation numbers them. */
+#define GROUP_OPERATIONS_ALL 0x0d48
 
 /* Sends this answer at once, then what it has set free. */
 void groups_respond(struct request *r, const void *response);

@@ -1,14 +1,16 @@
 /* Heartbeat (Kafka: GroupCoordinatorService.heartbeat) */
 #include "broker/api/groups.h"
+#include "broker/group/consumer_classic.h"
 
 static void handle(struct request *r)
 {
     const struct heartbeat_request *m = r->message;
     struct heartbeat_response response = HEARTBEAT_RESPONSE_INIT;
     enum kafka_error error;
-    struct classic_group *g = groups_classic(r, m->group_id, &error);
+    struct group *g = groups_joined(r, m->group_id, &error);
     if (g != NULL)
-        error = classic_group_heartbeat(g, m);
+        error = g->classic != NULL ? classic_group_heartbeat(g->classic, m)
+                                   : consumer_classic_heartbeat(g->consumer, m);
     /* The session begins anew when the group is loaded, so all is well. */
     if (error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS)
         error = KAFKA_NONE;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "broker/api/groups.h"
+#include "broker/group/consumer_classic.h"
 
 typedef struct join_group_response_join_group_response_member member_result;
 
@@ -116,9 +117,23 @@ static enum kafka_error create_group(struct group_shard *shard, struct str id,
     return error;
 }
 
+/* An empty consumer group makes room for a classic one; its offsets stay. */
+static enum kafka_error convert_empty(struct group_shard *shard, struct str id)
+{
+    struct group_env *env = shard->env;
+    const struct group *g = group_table_find(&shard->table, id);
+    struct group_write ignored = {0};
+    struct group_records records;
+    group_records_init(&records, group_now_ms(env));
+    group_write_tombstones(g, &records);
+    trace_info(env->trace, "group %.*s: the empty consumer group becomes a classic one",
+               STR_ARGS(id));
+    return env->change(env, id, &records, &ignored);
+}
+
 static enum kafka_error find_group(struct request *r,
                                    const struct join_group_request *m,
-                                   struct classic_group **out)
+                                   struct group **out)
 {
     const struct broker_config *config = r->node->config;
     struct group_shard *shard;
@@ -131,34 +146,75 @@ static enum kafka_error find_group(struct request *r,
     if (error != KAFKA_NONE)
         return error;
     struct group *g = group_table_find(&shard->table, m->group_id);
+    if (g != NULL && g->consumer != NULL && g->consumer->member_count == 0) {
+        error = convert_empty(shard, m->group_id);
+        if (error != KAFKA_NONE)
+            return error;
+        g = group_table_find(&shard->table, m->group_id);
+    }
     if (g == NULL && m->member_id.len > 0)
         return KAFKA_UNKNOWN_MEMBER_ID;
+    *out = g;
     if (g == NULL)
-        error = create_group(shard, m->group_id, &g);
-    else if (g->classic == NULL)
-        error = KAFKA_INCONSISTENT_GROUP_PROTOCOL;
-    if (error == KAFKA_NONE)
-        *out = g->classic;
-    return error;
+        return create_group(shard, m->group_id, out);
+    return g->classic == NULL && g->consumer == NULL ? KAFKA_INCONSISTENT_GROUP_PROTOCOL
+                                                     : KAFKA_NONE;
 }
 
-static void handle(struct request *r)
+/* ---- a consumer group ---------------------------------------------------- */
+
+struct consumer_joining {
+    struct group_write base; /* first: on_consumer_joined() casts back */
+    struct request *request;
+    struct join_group_response response;
+};
+
+static void on_consumer_joined(struct group_write *write, enum kafka_error error)
 {
-    struct join_group_request *m = r->message;
-    if (r->version == 0)
-        m->rebalance_timeout_ms = m->session_timeout_ms;
-    struct classic_group *g;
-    enum kafka_error error = find_group(r, m, &g);
+    struct consumer_joining *j = (struct consumer_joining *)write;
     if (error != KAFKA_NONE) {
-        respond_error(r, error, m->member_id);
+        j->response = JOIN_GROUP_RESPONSE_INIT;
+        j->response.error_code = (int16_t)error;
+    }
+    group_coordinator_answer(j->request->node->groups, j->request, &j->response);
+}
+
+/* Nobody waits for others there: the answer comes as soon as it is in the log. */
+static void join_consumer(struct request *r, struct consumer_group *g,
+                          const struct classic_client *client)
+{
+    const struct join_group_request *m = r->message;
+    struct consumer_client who = {client->client_id, client->client_host};
+    struct consumer_join_result result;
+    struct consumer_joining *j = arena_alloc(&r->arena, sizeof(*j));
+    if (j == NULL) {
+        request_refuse(r, "no memory for its answer");
         return;
     }
+    j->base.done = on_consumer_joined;
+    j->request = r;
+    bool made = consumer_classic_join(g, client->version, &who, m, &r->arena, &result,
+                                      &j->base);
+    j->response = JOIN_GROUP_RESPONSE_INIT;
+    j->response.error_code = (int16_t)result.error;
+    j->response.member_id = result.member_id;
+    j->response.generation_id = result.generation_id;
+    if (made) {
+        j->response.protocol_type = STR_LITERAL("consumer");
+        j->response.protocol_name = result.protocol_name;
+        group_shard_commit(j->base.shard, &j->base);
+    } else {
+        group_coordinator_answer(r->node->groups, r, &j->response);
+    }
+}
+
+/* ---- a classic group ----------------------------------------------------- */
+
+static void join_classic(struct request *r, struct classic_group *g,
+                         const struct classic_client *client)
+{
     struct waiting_join *w = malloc(sizeof(*w));
-    struct classic_client client = {
-        r->version, r->client_id.data == NULL ? STR_LITERAL("") : r->client_id,
-        groups_client_host(r)};
-    if (w == NULL || client.client_host.data == NULL) {
-        free(w);
+    if (w == NULL) {
         request_refuse(r, "no memory for its answer");
         return;
     }
@@ -166,8 +222,30 @@ static void handle(struct request *r)
     w->request = r;
     r->state = w;
     r->peer_gone = on_peer_gone;
+    classic_group_join(g, client, r->message, &w->base);
+}
+
+static void handle(struct request *r)
+{
+    struct join_group_request *m = r->message;
+    if (r->version == 0)
+        m->rebalance_timeout_ms = m->session_timeout_ms;
     struct group_coordinator *c = r->node->groups;
-    classic_group_join(g, &client, m, &w->base);
+    struct group *g;
+    enum kafka_error error = find_group(r, m, &g);
+    if (error != KAFKA_NONE) {
+        respond_error(r, error, m->member_id);
+        return;
+    }
+    struct classic_client client = {
+        r->version, r->client_id.data == NULL ? STR_LITERAL("") : r->client_id,
+        groups_client_host(r)};
+    if (client.client_host.data == NULL)
+        request_refuse(r, "no memory for its answer");
+    else if (g->classic != NULL)
+        join_classic(r, g->classic, &client);
+    else
+        join_consumer(r, g->consumer, &client);
     group_coordinator_settle(c);
 }
 

@@ -35,32 +35,17 @@ static bool filter_has(const struct str *names, int32_t count, const char *name)
     return count == 0;
 }
 
-/* Groups that are kept apart have no members: nobody can have joined them here. */
-static const char *state_of(const struct group *g)
-{
-    return classic_state_name(g->classic == NULL ? GROUP_EMPTY : g->classic->state);
-}
-
-static struct str protocol_type_of(struct request *r, const struct group *g)
-{
-    if (g->classic == NULL)
-        return str_of(group_kind_name(g->kind));
-    if (g->classic->protocol_type.data == NULL)
-        return STR_LITERAL("");
-    return arena_str(&r->arena, g->classic->protocol_type);
-}
-
 static void list_group(struct listing *l, const struct group *g)
 {
     struct request *r = l->request;
     const struct list_groups_request *m = r->message;
-    const char *state = state_of(g), *kind = group_kind_name(g->kind);
+    const char *state = group_state_name(g), *kind = group_kind_name(g->kind);
     if (!filter_has(m->states_filter, m->states_filter_count, state) ||
         !filter_has(m->types_filter, m->types_filter_count, kind))
         return;
     l->response.groups[l->response.groups_count++] = (listed_group){
         .group_id = arena_str(&r->arena, group_id(g)),
-        .protocol_type = protocol_type_of(r, g),
+        .protocol_type = arena_str(&r->arena, group_protocol_type(g)),
         .group_state = str_of(state),
         .group_type = str_of(kind),
     };

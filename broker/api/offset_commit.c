@@ -118,6 +118,28 @@ static struct commit *commit_create(struct request *r,
     return c;
 }
 
+/* With an older epoch, each partition counts by itself; one that may not be committed
+ * refuses them all. */
+static enum kafka_error check_consumer(struct request *r,
+                                       const struct offset_commit_request *m,
+                                       const struct consumer_group *g)
+{
+    int32_t member_epoch = m->generation_id_or_member_epoch;
+    enum kafka_error error =
+        consumer_group_may_commit(g, m->member_id, member_epoch, r->version);
+    for (int32_t t = 0; t < m->topics_count; t++) {
+        const struct metadata_topic *known = find_topic(r, &m->topics[t]);
+        for (int32_t i = 0; known != NULL && i < m->topics[t].partitions_count; i++) {
+            if (error != KAFKA_NONE)
+                return error;
+            error = consumer_group_may_commit_partition(
+                g, m->member_id, member_epoch, known->id,
+                m->topics[t].partitions[i].partition_index);
+        }
+    }
+    return error;
+}
+
 /* A group that is not there is made by whoever commits without being a member. */
 static enum kafka_error check_group(struct request *r,
                                     const struct offset_commit_request *m,
@@ -132,6 +154,8 @@ static enum kafka_error check_group(struct request *r,
     if (g->classic != NULL)
         return classic_group_may_commit(g->classic, m->member_id, m->group_instance_id,
                                         generation);
+    if (g->consumer != NULL)
+        return check_consumer(r, m, g->consumer);
     /* Groups that are kept apart have no members here. */
     return generation < 0 ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID;
 }

@@ -33,7 +33,7 @@ static enum kafka_error check(struct request *r, const struct group *g, struct s
     const struct metadata_topic *topic = metadata_image_topic(r->node->image, name);
     if (topic == NULL || metadata_topic_partition(topic, partition) == NULL)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    if (g->classic != NULL && classic_group_subscribes(g->classic, name))
+    if (group_subscribes_to(g, name))
         return KAFKA_GROUP_SUBSCRIBED_TO_TOPIC;
     return KAFKA_NONE;
 }
@@ -111,9 +111,7 @@ static enum kafka_error find_group(struct request *r, struct group_shard **shard
     *group = group_table_find(&(*shard)->table, m->group_id);
     if (*group == NULL)
         return KAFKA_GROUP_ID_NOT_FOUND;
-    return (*group)->classic == NULL
-               ? KAFKA_NONE
-               : classic_group_may_delete_offsets((*group)->classic);
+    return group_may_delete_offsets(*group);
 }
 
 static enum kafka_error delete_offsets(struct deletion *d)

@@ -137,6 +137,14 @@ static bool fetch_named(const struct fetching *f, const group_request *wanted,
     return true;
 }
 
+static enum kafka_error check_member(const struct group *g, const group_request *wanted)
+{
+    return g == NULL || g->consumer == NULL
+               ? KAFKA_NONE
+               : consumer_group_may_fetch(g->consumer, wanted->member_id,
+                                          wanted->member_epoch);
+}
+
 static bool fetch_group(struct request *r, const group_request *wanted,
                         group_result *result)
 {
@@ -144,16 +152,16 @@ static bool fetch_group(struct request *r, const group_request *wanted,
     struct group_shard *shard;
     enum kafka_error error =
         group_coordinator_shard(r->node->groups, wanted->group_id, &shard);
+    struct fetching f = {.request = r, .require_stable = m->require_stable};
+    if (error == KAFKA_NONE) {
+        f.table = &shard->table;
+        f.group = group_table_find(&shard->table, wanted->group_id);
+        error = check_member(f.group, wanted);
+    }
     *result =
         (group_result){.group_id = wanted->group_id, .error_code = (int16_t)error};
     if (error != KAFKA_NONE)
         return true;
-    struct fetching f = {
-        .request = r,
-        .table = &shard->table,
-        .group = group_table_find(&shard->table, wanted->group_id),
-        .require_stable = m->require_stable,
-    };
     return wanted->topics_count < 0 ? fetch_all(&f, result)
                                     : fetch_named(&f, wanted, result);
 }
@@ -164,7 +172,9 @@ static bool old_request(struct request *r, const struct offset_fetch_request *m,
                         group_request *out)
 {
     int32_t count = m->topics_count;
-    *out = (group_request){.group_id = m->group_id, .topics_count = count};
+    *out = OFFSET_FETCH_REQUEST_OFFSET_FETCH_REQUEST_GROUP_INIT;
+    out->group_id = m->group_id;
+    out->topics_count = count;
     if (count < 0)
         return true;
     out->topics = arena_array(&r->arena, (size_t)count, sizeof(*out->topics));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "broker/api/groups.h"
+#include "broker/group/consumer_classic.h"
 
 struct waiting_sync {
     struct classic_sync base; /* first: on_synced() casts back */
@@ -51,21 +52,37 @@ static void on_peer_gone(struct request *r)
     request_respond(r, &response);
 }
 
-static void handle(struct request *r)
+static void respond_error(struct request *r, enum kafka_error error)
+{
+    struct sync_group_response response = SYNC_GROUP_RESPONSE_INIT;
+    response.error_code = (int16_t)error;
+    groups_respond(r, &response);
+}
+
+/* In a consumer group the assignment is there; it may only have to be committed. */
+static void sync_consumer(struct request *r, struct group_shard *shard,
+                          struct consumer_group *g)
 {
     const struct sync_group_request *m = r->message;
-    enum kafka_error error = KAFKA_INCONSISTENT_GROUP_PROTOCOL;
-    struct classic_group *g = NULL;
-    /* Version 5 must say what the member believes was chosen. */
-    if (r->version < 5 ||
-        (m->protocol_type.data != NULL && m->protocol_name.data != NULL))
-        g = groups_classic(r, m->group_id, &error);
-    if (g == NULL) {
-        struct sync_group_response response = SYNC_GROUP_RESPONSE_INIT;
-        response.error_code = (int16_t)error;
-        groups_respond(r, &response);
+    struct bytes assignment = BYTES_EMPTY;
+    if (r->state == NULL && groups_wait_committed(r, shard)) {
+        r->state = shard; /* once is enough */
         return;
     }
+    enum kafka_error error = consumer_classic_sync(g, m, &r->arena, &assignment);
+    if (error != KAFKA_NONE) {
+        respond_error(r, error);
+        return;
+    }
+    struct sync_group_response response = SYNC_GROUP_RESPONSE_INIT;
+    response.protocol_type = m->protocol_type;
+    response.protocol_name = m->protocol_name;
+    response.assignment = assignment;
+    groups_respond(r, &response);
+}
+
+static void sync_classic(struct request *r, struct classic_group *g)
+{
     struct waiting_sync *w = malloc(sizeof(*w));
     if (w == NULL) {
         request_refuse(r, "no memory for its answer");
@@ -76,8 +93,26 @@ static void handle(struct request *r)
     r->state = w;
     r->peer_gone = on_peer_gone;
     struct group_coordinator *c = r->node->groups;
-    classic_group_sync(g, m, &w->base);
+    classic_group_sync(g, r->message, &w->base);
     group_coordinator_settle(c);
+}
+
+static void handle(struct request *r)
+{
+    const struct sync_group_request *m = r->message;
+    enum kafka_error error = KAFKA_INCONSISTENT_GROUP_PROTOCOL;
+    struct group_shard *shard;
+    struct group *g = NULL;
+    /* Version 5 must say what the member believes was chosen. */
+    if (r->version < 5 ||
+        (m->protocol_type.data != NULL && m->protocol_name.data != NULL))
+        g = groups_joined(r, m->group_id, &error);
+    if (g == NULL)
+        respond_error(r, error);
+    else if (g->classic != NULL)
+        sync_classic(r, g->classic);
+    else if (groups_shard(r, m->group_id, &shard) == KAFKA_NONE)
+        sync_consumer(r, shard, g->consumer);
 }
 
 const struct api api_sync_group = {

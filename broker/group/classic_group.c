@@ -71,7 +71,7 @@ void group_enter(struct classic_group *g, enum classic_state next)
 static void on_rebalance_due(struct deadline *d);
 static void on_sync_due(struct deadline *d);
 
-struct classic_group *classic_group_create(struct classic_env *env, struct str id)
+struct classic_group *classic_group_create(struct group_env *env, struct str id)
 {
     struct classic_group *g = calloc(1, sizeof(*g));
     if (g == NULL)
@@ -431,7 +431,7 @@ static bool load_member(struct classic_group *g, struct str protocol,
     return false;
 }
 
-struct classic_group *classic_group_load(struct classic_env *env, struct str id,
+struct classic_group *classic_group_load(struct group_env *env, struct str id,
                                          const struct group_metadata_value *value)
 {
     struct classic_group *g = classic_group_create(env, id);

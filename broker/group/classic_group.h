@@ -4,7 +4,7 @@
  * ClassicGroup, and the classic half of GroupMetadataManager).
  *
  * A pure state machine: time, timers, randomness and the log come in through struct
- * classic_env. Who waits for the end of a join or a sync hands in a struct that is
+ * group_env. Who waits for the end of a join or a sync hands in a struct that is
  * told when it is due; it must not call back into a group from there, only note what
  * to answer.
  *
@@ -15,12 +15,8 @@
 #ifndef GREGOR_BROKER_GROUP_CLASSIC_GROUP_H
 #define GREGOR_BROKER_GROUP_CLASSIC_GROUP_H
 
-#include "broker/group/group_write.h"
-#include "config/broker_config.h"
-#include "protocol/base/clock.h"
+#include "broker/group/group_env.h"
 #include "protocol/base/hash.h"
-#include "protocol/base/random.h"
-#include "protocol/base/trace.h"
 #include "protocol/messages.h"
 
 enum classic_state {
@@ -36,26 +32,6 @@ enum classic_state {
 const char *classic_state_name(enum classic_state state);
 
 struct classic_group;
-
-/* What surrounds the groups; borrowed, outlives them. */
-struct classic_env {
-    const struct clock *clock;
-    const struct random *random;
-    const struct trace *trace;
-    const struct broker_config *config;
-
-    /* Arms `d` anew, or takes it back. */
-    void (*arm)(struct classic_env *env, struct deadline *d, int64_t delay_ms);
-    void (*disarm)(struct classic_env *env, struct deadline *d);
-
-    /* Appends what classic_group_value() gives. write->done() follows exactly once,
-     * during the call or later. */
-    void (*store)(struct classic_env *env, struct classic_group *g,
-                  struct group_write *write);
-
-    /* A timer has changed a group: what was noted may be answered. */
-    void (*settled)(struct classic_env *env);
-};
 
 /* ---- members ------------------------------------------------------------- */
 
@@ -91,7 +67,7 @@ struct bytes classic_member_metadata(const struct classic_member *m,
 /* ---- groups -------------------------------------------------------------- */
 
 struct classic_group {
-    struct classic_env *env;
+    struct group_env *env;
     struct str id; /* the owner's, outlives the group */
     enum classic_state state;
     enum classic_state previous_state;
@@ -115,10 +91,10 @@ struct classic_group {
 };
 
 /* Empty, generation 0. NULL: no memory. */
-struct classic_group *classic_group_create(struct classic_env *env, struct str id);
+struct classic_group *classic_group_create(struct group_env *env, struct str id);
 
 /* Arms nothing: classic_group_start() does, on the loop. NULL: no memory. */
-struct classic_group *classic_group_load(struct classic_env *env, struct str id,
+struct classic_group *classic_group_load(struct group_env *env, struct str id,
                                          const struct group_metadata_value *value);
 void classic_group_start(struct classic_group *g);
 

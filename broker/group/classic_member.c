@@ -2,9 +2,8 @@
 
 #include <stdlib.h>
 
+#include "broker/group/consumer_protocol.h"
 #include "protocol/base/arena.h"
-
-#define CONSUMER_PROTOCOL "consumer"
 
 bool owned_str(struct str s, struct str *out)
 {
@@ -345,10 +344,7 @@ struct str group_select_protocol(const struct classic_group *g)
 
 static int compare_topics(const void *a, const void *b)
 {
-    const struct str *x = a, *y = b;
-    int32_t shorter = x->len < y->len ? x->len : y->len;
-    int order = memcmp(x->data, y->data, (size_t)shorter);
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 static void forget_subscribed(struct classic_group *g)
@@ -358,29 +354,15 @@ static void forget_subscribed(struct classic_group *g)
     g->subscribed_count = -1;
 }
 
-/* The topics of one member's ConsumerProtocolSubscription. Only the topics are read,
- * which stand first in each of its versions. */
-static bool read_topics(struct bytes metadata, struct arena *arena, struct str **topics,
-                        int32_t *count)
-{
-    struct wire_reader r = wire_reader_of(metadata.data, (size_t)metadata.len, arena);
-    wire_read_int16(&r);
-    struct consumer_protocol_subscription s = {0};
-    consumer_protocol_subscription_type.decode(&r, 0, &s);
-    *topics = s.topics;
-    *count = s.topics_count;
-    return !r.failed && s.topics_count >= 0;
-}
-
 /* All that members subscribe to, as views, one behind the other. */
 static bool collect_topics(const struct classic_group *g, struct arena *arena,
                            struct buf *out)
 {
     for (struct classic_member *m = g->members; m != NULL; m = m->hh.next) {
+        struct bytes metadata = classic_member_metadata(m, g->protocol_name);
         struct str *topics;
         int32_t count;
-        if (!read_topics(classic_member_metadata(m, g->protocol_name), arena, &topics,
-                         &count))
+        if (!consumer_protocol_topics(metadata, arena, &topics, &count))
             return false;
         if (count > 0)
             buf_append(out, topics, (size_t)count * sizeof(*topics));

@@ -16,7 +16,7 @@ struct answer {
 };
 
 struct group_coordinator {
-    struct classic_env env; /* first: its functions cast back */
+    struct group_env env; /* first: its functions cast back */
     struct metadata_publisher publisher;
     struct node *node;
     struct group_shard **shards; /* by partition; NULL: nobody has asked for it */
@@ -29,12 +29,12 @@ struct group_coordinator {
 
 /* ---- what groups need ---------------------------------------------------- */
 
-static struct group_coordinator *of_env(struct classic_env *env)
+static struct group_coordinator *of_env(struct group_env *env)
 {
     return (struct group_coordinator *)env;
 }
 
-static void arm(struct classic_env *env, struct deadline *d, int64_t delay_ms)
+static void arm(struct group_env *env, struct deadline *d, int64_t delay_ms)
 {
     struct node *node = of_env(env)->node;
     node_deadline_cancel(node, d);
@@ -42,7 +42,7 @@ static void arm(struct classic_env *env, struct deadline *d, int64_t delay_ms)
         trace_warn(env->trace, "no memory for a timer of a group");
 }
 
-static void disarm(struct classic_env *env, struct deadline *d)
+static void disarm(struct group_env *env, struct deadline *d)
 {
     node_deadline_cancel(of_env(env)->node, d);
 }
@@ -54,7 +54,7 @@ static struct group_shard *shard_of(struct group_coordinator *c, struct str grou
     return c->shards[group_partition_of(group_id, c->shard_count)];
 }
 
-static void store(struct classic_env *env, struct classic_group *g,
+static void store(struct group_env *env, struct classic_group *g,
                   struct group_write *write)
 {
     struct group_coordinator *c = of_env(env);
@@ -78,7 +78,48 @@ static void store(struct classic_env *env, struct classic_group *g,
         write->done(write, error);
 }
 
-static void settled(struct classic_env *env)
+static struct group_shard *active_shard(struct group_coordinator *c,
+                                        struct str group_id)
+{
+    struct group_shard *shard = shard_of(c, group_id);
+    return shard == NULL || shard->state != SHARD_ACTIVE ? NULL : shard;
+}
+
+static struct group_table *table(struct group_env *env, struct str group_id)
+{
+    struct group_shard *shard = active_shard(of_env(env), group_id);
+    return shard == NULL ? NULL : &shard->table;
+}
+
+static enum kafka_error change(struct group_env *env, struct str group_id,
+                               struct group_records *records, struct group_write *write)
+{
+    struct group_shard *shard = active_shard(of_env(env), group_id);
+    if (shard != NULL)
+        return group_shard_change(shard, records, write);
+    group_records_free(records);
+    return KAFKA_NOT_COORDINATOR;
+}
+
+static void commit(struct group_env *env, struct group_write *write)
+{
+    (void)env;
+    group_shard_commit(write->shard, write);
+}
+
+static void hold(struct group_env *env)
+{
+    of_env(env)->node->in_flight++;
+}
+
+static void release(struct group_env *env)
+{
+    struct node *node = of_env(env)->node;
+    node->in_flight--;
+    node_handle_closed(node);
+}
+
+static void settled(struct group_env *env)
 {
     group_coordinator_settle(of_env(env));
 }
@@ -328,6 +369,11 @@ static void publish(struct metadata_publisher *publisher,
         else
             group_coordinator_each(c, forget_topic, &name);
     }
+    if (delta->topics_created_count > 0 || delta->partition_count > 0 ||
+        delta->topics_removed_count > 0)
+        c->env.topics_version = controller_metadata_offset(c->node->controller);
+    if (delta->topics_created_count > 0)
+        c->env.new_topics_version = c->env.topics_version;
     follow_leaders(c);
     group_coordinator_settle(c);
     metadata_publish_done(wait);
@@ -346,14 +392,21 @@ struct group_coordinator *group_coordinator_create(struct node *node)
     if (c == NULL)
         return NULL;
     c->node = node;
-    c->env = (struct classic_env){
+    c->env = (struct group_env){
         .clock = node->env.clock,
         .random = node->env.random,
         .trace = node->env.trace,
         .config = node->config,
+        .executor = node->env.executor,
+        .image = node->image,
         .arm = arm,
         .disarm = disarm,
+        .table = table,
+        .change = change,
+        .commit = commit,
         .store = store,
+        .hold = hold,
+        .release = release,
         .settled = settled,
     };
     c->publisher.publish = publish;
@@ -363,6 +416,8 @@ struct group_coordinator *group_coordinator_create(struct node *node)
 
 void group_coordinator_start(struct group_coordinator *c)
 {
+    c->env.topics_version = controller_metadata_offset(c->node->controller);
+    c->env.new_topics_version = c->env.topics_version;
     arm_expiry(c);
 }
 

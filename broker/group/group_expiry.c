@@ -113,8 +113,8 @@ static bool is_expired(const struct sweep *s, const struct group *g,
 {
     struct str topic = offset_topic_name(t);
     int64_t base = o->commit_timestamp;
-    enum classic_expiry since = classic_group_expiry(g->classic);
-    if (since == EXPIRE_NEVER || classic_group_subscribes(g->classic, topic))
+    enum classic_expiry since = group_expiry(g);
+    if (since == EXPIRE_NEVER || group_subscribes_to(g, topic))
         return false;
     if (since == EXPIRE_SINCE_EMPTY && g->classic->state_timestamp != -1)
         base = g->classic->state_timestamp;
@@ -122,17 +122,12 @@ static bool is_expired(const struct sweep *s, const struct group *g,
            !group_table_offset_is_pending(&s->shard->table, g, topic, o->partition);
 }
 
-/* Groups that are kept apart keep their records, and with them their offsets. */
 static void expire_group(struct sweep *s, struct group *g)
 {
-    if (g->classic == NULL)
-        return;
     int32_t kept = sweep_group(s, g, is_expired);
-    if (kept > 0 || s->refused || g->pending_offsets > 0 ||
-        classic_group_may_delete(g->classic) != KAFKA_NONE ||
-        g->classic->pending_joins != NULL)
+    if (kept > 0 || s->refused || !group_is_unused(g))
         return;
-    group_records_group_gone(&s->records, group_id(g));
+    group_write_tombstones(g, &s->records);
     s->places[s->place_count].group = g;
     s->places[s->place_count++].topic = STR_NULL;
     if (is_full(s))

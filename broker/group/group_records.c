@@ -37,31 +37,45 @@ static struct bytes part_bytes(const struct wire_writer *part)
     return (struct bytes){part->out.data, (int32_t)part->out.len};
 }
 
-/* The key must have been written. `value` NULL: a tombstone. */
-static void add(struct group_records *w, const struct message_type *type,
-                int16_t version, const void *value)
+void group_records_add(struct group_records *w, const struct group_record *r)
 {
-    if (value != NULL)
-        write_part(w, &w->value, type, version, version, value);
+    write_part(w, &w->key, r->key_type, (int16_t)r->type, 0, r->key);
+    if (r->value != NULL)
+        write_part(w, &w->value, r->value_type, r->version, r->version, r->value);
     if (w->rc != 0)
         return;
     record_batch_builder_add(&w->builder, w->now_ms, part_bytes(&w->key),
-                             value == NULL ? BYTES_NULL : part_bytes(&w->value), NULL,
-                             0);
+                             r->value == NULL ? BYTES_NULL : part_bytes(&w->value),
+                             NULL, 0);
     w->count++;
 }
 
-static void write_offset_key(struct group_records *w, struct str group,
-                             struct str topic, int32_t partition)
+void group_records_fail(struct group_records *w)
 {
-    struct offset_commit_key key = {group, topic, partition};
-    write_part(w, &w->key, &offset_commit_key_type, GROUP_RECORD_OFFSET, 0, &key);
+    if (w->rc == 0)
+        w->rc = err_nomem(&w->err);
 }
 
-static void write_group_key(struct group_records *w, struct str group)
+static void add_offset(struct group_records *w, const struct offset_commit_key *key,
+                       int16_t version, const struct offset_commit_value *value)
+{
+    struct group_record r = {GROUP_RECORD_OFFSET,
+                             &offset_commit_key_type,
+                             key,
+                             &offset_commit_value_type,
+                             version,
+                             value};
+    group_records_add(w, &r);
+}
+
+static void add_group(struct group_records *w, struct str group,
+                      const struct group_metadata_value *value)
 {
     struct group_metadata_key key = {group};
-    write_part(w, &w->key, &group_metadata_key_type, GROUP_RECORD_GROUP, 0, &key);
+    struct group_record r = {
+        GROUP_RECORD_GROUP,         &group_metadata_key_type, &key,
+        &group_metadata_value_type, GROUP_VALUE_VERSION,      value};
+    group_records_add(w, &r);
 }
 
 void group_records_offset(struct group_records *w, struct str group, struct str topic,
@@ -75,31 +89,28 @@ void group_records_offset(struct group_records *w, struct str group, struct str 
         .expire_timestamp = offset->expire_timestamp,
         .topic_id = topic_id,
     };
-    write_offset_key(w, group, topic, offset->partition);
-    add(w, &offset_commit_value_type,
-        offset->expire_timestamp == NO_EXPIRE_TIMESTAMP ? OFFSET_VALUE_VERSION
-                                                        : OFFSET_VALUE_WITH_EXPIRY,
-        &value);
+    struct offset_commit_key key = {group, topic, offset->partition};
+    bool expires = offset->expire_timestamp != NO_EXPIRE_TIMESTAMP;
+    add_offset(w, &key, expires ? OFFSET_VALUE_WITH_EXPIRY : OFFSET_VALUE_VERSION,
+               &value);
 }
 
 void group_records_offset_gone(struct group_records *w, struct str group,
                                struct str topic, int32_t partition)
 {
-    write_offset_key(w, group, topic, partition);
-    add(w, NULL, 0, NULL);
+    struct offset_commit_key key = {group, topic, partition};
+    add_offset(w, &key, 0, NULL);
 }
 
 void group_records_group(struct group_records *w, struct str group,
                          const struct group_metadata_value *value)
 {
-    write_group_key(w, group);
-    add(w, &group_metadata_value_type, GROUP_VALUE_VERSION, value);
+    add_group(w, group, value);
 }
 
 void group_records_group_gone(struct group_records *w, struct str group)
 {
-    write_group_key(w, group);
-    add(w, NULL, 0, NULL);
+    add_group(w, group, NULL);
 }
 
 int group_records_finish(struct group_records *w, struct err *err)

@@ -15,12 +15,19 @@
 #include "protocol/messages.h"
 #include "protocol/record_batch.h"
 
-/* The types of keys; all others are of groups that this coordinator does not
- * lead yet. */
+/* The types of keys (Kafka: CoordinatorRecordType). Those of share and streams
+ * groups are not coordinated here. */
 enum group_record_type {
     GROUP_RECORD_LEGACY_OFFSET = 0,
     GROUP_RECORD_OFFSET = 1,
     GROUP_RECORD_GROUP = 2,
+    GROUP_RECORD_CONSUMER_GROUP = 3,
+    GROUP_RECORD_CONSUMER_PARTITION_METADATA = 4, /* of Kafka 4.0; only removed */
+    GROUP_RECORD_CONSUMER_MEMBER = 5,
+    GROUP_RECORD_CONSUMER_TARGET = 6,
+    GROUP_RECORD_CONSUMER_TARGET_MEMBER = 7,
+    GROUP_RECORD_CONSUMER_CURRENT = 8,
+    GROUP_RECORD_CONSUMER_REGEX = 16,
 };
 
 struct group_records {
@@ -34,6 +41,20 @@ struct group_records {
 
 void group_records_init(struct group_records *w, int64_t now_ms);
 void group_records_free(struct group_records *w);
+
+/* One record. `value` NULL: a tombstone. */
+struct group_record {
+    enum group_record_type type;
+    const struct message_type *key_type;
+    const void *key;
+    const struct message_type *value_type;
+    int16_t version; /* of the value */
+    const void *value;
+};
+void group_records_add(struct group_records *w, const struct group_record *record);
+
+/* Whoever prepares a record has no memory for it. */
+void group_records_fail(struct group_records *w);
 
 void group_records_offset(struct group_records *w, struct str group, struct str topic,
                           struct uuid topic_id, const struct committed_offset *offset);

@@ -47,7 +47,7 @@ static enum kafka_error coordinator_error(int rc)
 static void on_moved(struct partition_watch *watch);
 
 void group_shard_init(struct group_shard *shard, struct node *node,
-                      struct classic_env *env, struct uuid topic_id, int32_t index)
+                      struct group_env *env, struct uuid topic_id, int32_t index)
 {
     *shard = (struct group_shard){
         .node = node, .env = env, .topic_id = topic_id, .index = index};
@@ -80,6 +80,8 @@ static void start_groups(struct group_shard *shard)
     for (struct group *g = shard->table.groups; g != NULL; g = g->hh.next) {
         if (g->classic != NULL)
             classic_group_start(g->classic);
+        if (g->consumer != NULL)
+            consumer_group_start(g->consumer);
     }
 }
 
@@ -92,8 +94,8 @@ static void report_load(const struct group_load *l)
                 shard->index, HASH_COUNT(shard->table.groups), (long long)took_us);
     if (shard->table.foreign_records > 0)
         trace_info(trace,
-                   "__consumer_offsets-%d holds %d records of consumer, share or "
-                   "streams groups, which are kept and not coordinated",
+                   "__consumer_offsets-%d holds %d records of share or streams groups, "
+                   "which are kept and not coordinated",
                    shard->index, shard->table.foreign_records);
     if (shard->table.unreadable_records > 0)
         trace_warn(trace,
@@ -131,7 +133,7 @@ static void load_end(struct group_load *l, int rc)
     node_handle_closed(node);
 }
 
-static int replay_batch(struct group_load *l, const uint8_t *data, int32_t size,
+static int replay_batch(struct group_table *table, const uint8_t *data, int32_t size,
                         struct err *err)
 {
     struct record_iter it;
@@ -140,7 +142,7 @@ static int replay_batch(struct group_load *l, const uint8_t *data, int32_t size,
     if (rc != 0)
         return rc;
     while ((rc = record_iter_next(&it, &record, err)) == 1) {
-        int failed = group_table_replay(&l->table, &it.batch, &record, err);
+        int failed = group_table_replay(table, &it.batch, &record, err);
         if (failed != 0) {
             record_iter_close(&it);
             return failed;
@@ -162,7 +164,7 @@ static void load_slice(struct job *job)
     if (l->rc != 0)
         return;
     while ((l->rc = batch_walk_next_whole(&walk, &batch, &data, &l->err)) == 1) {
-        l->rc = replay_batch(l, data, batch.size, &l->err);
+        l->rc = replay_batch(&l->table, data, batch.size, &l->err);
         if (l->rc != 0)
             break;
         l->next_offset = batch.last_offset + 1;
@@ -291,7 +293,7 @@ static void on_write_timeout(struct deadline *d)
 {
     struct group_write *w =
         (struct group_write *)((char *)d - offsetof(struct group_write, deadline));
-    struct classic_env *env = w->shard->env;
+    struct group_env *env = w->shard->env;
     end_write(w, KAFKA_COORDINATOR_NOT_AVAILABLE);
     env->settled(env);
 }
@@ -321,17 +323,55 @@ static int append(struct group_shard *shard, struct group_records *records,
     return rc;
 }
 
-enum kafka_error group_shard_append(struct group_shard *shard,
-                                    struct group_records *records,
-                                    struct group_write *write)
+static enum kafka_error append_or_say(struct group_shard *shard,
+                                      struct group_records *records,
+                                      struct group_write *write)
 {
     struct err err = {0};
     int rc = append(shard, records, write, &err);
-    group_records_free(records);
     if (rc != 0)
         trace_warn(shard->node->env.trace, "__consumer_offsets-%d refuses a change: %s",
                    shard->index, err.message);
     return coordinator_error(rc);
+}
+
+enum kafka_error group_shard_append(struct group_shard *shard,
+                                    struct group_records *records,
+                                    struct group_write *write)
+{
+    enum kafka_error error = append_or_say(shard, records, write);
+    group_records_free(records);
+    return error;
+}
+
+/* What cannot be applied, for want of memory, is in the log: it is read from there when
+ * somebody next needs the shard. */
+static enum kafka_error apply(struct group_shard *shard,
+                              const struct group_records *records)
+{
+    struct err err = {0};
+    const struct buf *batch = &records->builder.out;
+    if (records->count == 0 ||
+        replay_batch(&shard->table, batch->data, (int32_t)batch->len, &err) == 0)
+        return KAFKA_NONE;
+    trace_error(shard->node->env.trace,
+                "__consumer_offsets-%d is to be loaded anew: %s", shard->index,
+                err.message);
+    fail(shard, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    shard->state = SHARD_IDLE;
+    return KAFKA_COORDINATOR_NOT_AVAILABLE;
+}
+
+enum kafka_error group_shard_change(struct group_shard *shard,
+                                    struct group_records *records,
+                                    struct group_write *write)
+{
+    enum kafka_error error = append_or_say(shard, records, write);
+    if (error == KAFKA_NONE)
+        error = apply(shard, records);
+    write->shard = shard;
+    group_records_free(records);
+    return error;
 }
 
 void group_shard_commit(struct group_shard *shard, struct group_write *write)

@@ -10,9 +10,9 @@
  * while nobody else looks at it. A shard loads when somebody first needs it.
  *
  * A change goes in three steps: group_shard_append(); if that succeeds, the caller
- * changes the table; then group_shard_commit(), and when the write is done, the client
- * is answered. When a log refuses, its memory is ahead of what others may ever read:
- * the shard fails, and with it all that wait.
+ * changes the table, or group_shard_change() has done both; then group_shard_commit(),
+ * and when the write is done, the client is answered. When a log refuses, its memory is
+ * ahead of what others may ever read: the shard fails, and with it all that wait.
  *
  * Loop thread. */
 #ifndef GREGOR_BROKER_GROUP_GROUP_SHARD_H
@@ -35,7 +35,7 @@ struct group_load;
 
 struct group_shard {
     struct node *node;
-    struct classic_env *env;
+    struct group_env *env;
     int32_t index;
     struct uuid topic_id;
     enum shard_state state;
@@ -48,7 +48,7 @@ struct group_shard {
 };
 
 void group_shard_init(struct group_shard *shard, struct node *node,
-                      struct classic_env *env, struct uuid topic_id, int32_t index);
+                      struct group_env *env, struct uuid topic_id, int32_t index);
 
 /* Begins to load, if it is IDLE. */
 void group_shard_load(struct group_shard *shard);
@@ -63,6 +63,11 @@ void group_shard_unload(struct group_shard *shard);
  * frees `records`. KAFKA_NONE: write->last_offset is set. Else the error for the
  * client, and nothing has happened. */
 enum kafka_error group_shard_append(struct group_shard *shard,
+                                    struct group_records *records,
+                                    struct group_write *write);
+
+/* The same, and applies the records to the table as loading would. */
+enum kafka_error group_shard_change(struct group_shard *shard,
                                     struct group_records *records,
                                     struct group_write *write);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "broker/group/consumer_replay.h"
 #include "broker/group/group_records.h"
 
 struct pending_offset {
@@ -15,18 +16,7 @@ struct pending_offset {
     char bytes[];
 };
 
-const char *group_kind_name(enum group_kind kind)
-{
-    static const char *const names[] = {
-        [GROUP_CLASSIC] = "classic",
-        [GROUP_CONSUMER] = "consumer",
-        [GROUP_SHARE] = "share",
-        [GROUP_STREAMS] = "streams",
-    };
-    return names[kind];
-}
-
-void group_table_init(struct group_table *t, struct classic_env *env)
+void group_table_init(struct group_table *t, struct group_env *env)
 {
     *t = (struct group_table){.env = env};
 }
@@ -53,6 +43,7 @@ void group_table_remove(struct group_table *t, struct group *g)
         drop_pending_of(t, g);
     HASH_DEL(t->groups, g);
     classic_group_destroy(g->classic);
+    consumer_group_destroy(g->consumer);
     group_offsets_free(&g->offsets);
     free(g);
 }
@@ -202,6 +193,15 @@ static int replay_marker(struct group_table *t, const struct record_batch *batch
 
 /* ---- groups -------------------------------------------------------------- */
 
+static void become_classic(struct group *g, struct classic_group *fresh)
+{
+    classic_group_destroy(g->classic);
+    consumer_group_destroy(g->consumer);
+    g->consumer = NULL;
+    g->classic = fresh;
+    g->kind = GROUP_CLASSIC;
+}
+
 static int replay_group(struct group_table *t, struct str id,
                         const struct group_metadata_value *value, struct err *err)
 {
@@ -211,18 +211,12 @@ static int replay_group(struct group_table *t, struct str id,
     struct classic_group *fresh = classic_group_load(t->env, group_id(g), value);
     if (fresh == NULL)
         return err_nomem(err);
-    classic_group_destroy(g->classic);
-    g->classic = fresh;
-    g->kind = GROUP_CLASSIC;
+    become_classic(g, fresh);
     return 0;
 }
 
-/* Offsets that are left make it a group of offsets alone. */
-static int replay_group_gone(struct group_table *t, struct str id, struct err *err)
+int group_table_retire(struct group_table *t, struct group *g, struct err *err)
 {
-    struct group *g = group_table_find(t, id);
-    if (g == NULL || g->kind != GROUP_CLASSIC)
-        return 0;
     if (g->offsets.count == 0 && g->pending_offsets == 0) {
         group_table_remove(t, g);
         return 0;
@@ -230,16 +224,45 @@ static int replay_group_gone(struct group_table *t, struct str id, struct err *e
     struct classic_group *fresh = classic_group_create(t->env, group_id(g));
     if (fresh == NULL)
         return err_nomem(err);
-    classic_group_destroy(g->classic);
-    g->classic = fresh;
+    become_classic(g, fresh);
     return 0;
+}
+
+static int replay_group_gone(struct group_table *t, struct str id, struct err *err)
+{
+    struct group *g = group_table_find(t, id);
+    return g == NULL || g->kind != GROUP_CLASSIC ? 0 : group_table_retire(t, g, err);
+}
+
+static struct consumer_group *become_consumer(struct group_table *t, struct group *g)
+{
+    struct consumer_group *fresh = consumer_group_create(t->env, group_id(g));
+    if (fresh == NULL)
+        return NULL;
+    classic_group_destroy(g->classic);
+    g->classic = NULL;
+    g->consumer = fresh;
+    g->kind = GROUP_CONSUMER;
+    return fresh;
+}
+
+struct consumer_group *group_table_make_consumer(struct group_table *t, struct str id,
+                                                 bool *failed)
+{
+    struct group *g = group_table_find(t, id);
+    *failed = false;
+    if (g != NULL && g->kind != GROUP_CLASSIC)
+        return g->consumer;
+    if (g == NULL)
+        g = add_group(t, id, GROUP_CONSUMER);
+    struct consumer_group *made = g == NULL ? NULL : become_consumer(t, g);
+    *failed = made == NULL;
+    return made;
 }
 
 /* -1: no such type. */
 static int foreign_kind(int16_t type)
 {
-    if ((type >= 3 && type <= 8) || type == 16)
-        return GROUP_CONSUMER;
     if (type >= 9 && type <= 15)
         return GROUP_SHARE;
     return type >= 17 && type <= 23 ? GROUP_STREAMS : -1;
@@ -248,7 +271,7 @@ static int foreign_kind(int16_t type)
 /* The records that say that there is such a group, and in which epoch it is. */
 static bool is_foreign_group(int16_t type)
 {
-    return type == 3 || type == 11 || type == 17;
+    return type == 11 || type == 17;
 }
 
 /* All of their keys begin with the group's id. */
@@ -261,7 +284,7 @@ static int replay_foreign(struct group_table *t, int16_t type, struct wire_reade
         return 0;
     struct group *g = group_table_find(t, id);
     if (record->value.data == NULL) {
-        if (g != NULL && g->kind != GROUP_CLASSIC)
+        if (g != NULL && g->classic == NULL && g->consumer == NULL)
             group_table_remove(t, g);
         return 0;
     }
@@ -270,16 +293,17 @@ static int replay_foreign(struct group_table *t, int16_t type, struct wire_reade
     if (g == NULL)
         return err_nomem(err);
     classic_group_destroy(g->classic);
+    consumer_group_destroy(g->consumer);
     g->classic = NULL;
+    g->consumer = NULL;
     g->kind = (enum group_kind)foreign_kind(type);
     return 0;
 }
 
 /* ---- records ------------------------------------------------------------- */
 
-/* False: it is of a version that is not known, or malformed. */
-static bool read_value(const struct message_type *type, const struct record *record,
-                       struct arena *arena, void *out)
+bool group_record_value(const struct message_type *type, const struct record *record,
+                        struct arena *arena, void *out)
 {
     struct wire_reader r =
         wire_reader_of(record->value.data, (size_t)record->value.len, arena);
@@ -309,13 +333,14 @@ static int replay_offset_record(struct group_table *t, const struct record_batch
     struct legacy_offset_commit_value legacy = LEGACY_OFFSET_COMMIT_VALUE_INIT;
     bool ok;
     if (type == GROUP_RECORD_LEGACY_OFFSET) {
-        ok = read_value(&legacy_offset_commit_value_type, record, reader->arena,
-                        &legacy);
+        ok = group_record_value(&legacy_offset_commit_value_type, record, reader->arena,
+                                &legacy);
         value.offset = legacy.offset;
         value.metadata = legacy.metadata;
         value.commit_timestamp = legacy.commit_timestamp;
     } else {
-        ok = read_value(&offset_commit_value_type, record, reader->arena, &value);
+        ok = group_record_value(&offset_commit_value_type, record, reader->arena,
+                                &value);
     }
     if (!ok) {
         t->unreadable_records++;
@@ -342,7 +367,8 @@ static int replay_group_record(struct group_table *t, const struct record *recor
     bool ok = !reader->failed;
     if (ok && record->value.data == NULL)
         return replay_group_gone(t, key.group, err);
-    if (ok && read_value(&group_metadata_value_type, record, reader->arena, &value))
+    if (ok &&
+        group_record_value(&group_metadata_value_type, record, reader->arena, &value))
         return replay_group(t, key.group, &value, err);
     t->unreadable_records++;
     return 0;
@@ -360,6 +386,8 @@ static int replay_record(struct group_table *t, const struct record_batch *batch
         return replay_offset_record(t, batch, record, type, &key, err);
     if (!key.failed && type == GROUP_RECORD_GROUP)
         return replay_group_record(t, record, &key, err);
+    if (!key.failed && consumer_replay_is_for(type))
+        return consumer_replay(t, type, &key, record, err);
     if (!key.failed && foreign_kind(type) >= 0)
         return replay_foreign(t, type, &key, record, err);
     t->unreadable_records++;

@@ -14,7 +14,7 @@
 #define MEMBERS 4
 
 struct world {
-    struct classic_env env; /* first: its functions cast back */
+    struct group_env env; /* first: its functions cast back */
     struct fake_clock clock;
     struct deadline_heap deadlines;
     struct broker_config config;
@@ -27,7 +27,7 @@ struct world {
     uint8_t next_random;
 };
 
-static void arm(struct classic_env *env, struct deadline *d, int64_t delay_ms)
+static void arm(struct group_env *env, struct deadline *d, int64_t delay_ms)
 {
     struct world *w = (struct world *)env;
     deadline_remove(&w->deadlines, d);
@@ -35,12 +35,12 @@ static void arm(struct classic_env *env, struct deadline *d, int64_t delay_ms)
         deadline_add(&w->deadlines, d, clock_mono_ms(&w->clock.clock) + delay_ms));
 }
 
-static void disarm(struct classic_env *env, struct deadline *d)
+static void disarm(struct group_env *env, struct deadline *d)
 {
     deadline_remove(&((struct world *)env)->deadlines, d);
 }
 
-static void store(struct classic_env *env, struct classic_group *g,
+static void store(struct group_env *env, struct classic_group *g,
                   struct group_write *write)
 {
     struct world *w = (struct world *)env;
@@ -52,7 +52,7 @@ static void store(struct classic_env *env, struct classic_group *g,
         write->done(write, w->log_says);
 }
 
-static void settled(struct classic_env *env)
+static void settled(struct group_env *env)
 {
     (void)env;
 }
@@ -71,7 +71,7 @@ static void world_open(struct world *w, int initial_delay_ms)
     w->config.group_initial_rebalance_delay_ms = initial_delay_ms;
     w->config.group_max_size = MEMBERS;
     static const struct trace quiet = {.level = TRACE_ERROR};
-    w->env = (struct classic_env){
+    w->env = (struct group_env){
         .clock = &w->clock.clock,
         .random = &w->random,
         .trace = &quiet,

@@ -14,14 +14,14 @@
 
 struct world {
     struct fake_clock clock;
-    struct classic_env env;
+    struct group_env env;
     struct group_table table;
     struct group_records records;
     int64_t next_offset;
 };
 
 /* Groups are only loaded here, so no timer is ever armed. */
-static void disarm(struct classic_env *env, struct deadline *d)
+static void disarm(struct group_env *env, struct deadline *d)
 {
     (void)env;
     ck_assert_uint_eq(d->place, 0);
@@ -37,8 +37,8 @@ static void world_open(struct world *w)
     static const struct trace quiet = {.level = TRACE_ERROR};
     *w = (struct world){0};
     fake_clock_init(&w->clock, 1000);
-    w->env = (struct classic_env){
-        .clock = &w->clock.clock, .trace = &quiet, .disarm = disarm};
+    w->env =
+        (struct group_env){.clock = &w->clock.clock, .trace = &quiet, .disarm = disarm};
     group_table_init(&w->table, &w->env);
     begin(w);
 }
@@ -238,13 +238,13 @@ START_TEST(groups_of_other_kinds_are_kept_apart_with_their_offsets)
     world_open(&w);
     write_offset(&w, 0, 5, "");
     replay(&w);
-    write_foreign(&w, 3, false);
+    write_foreign(&w, 11, false);
     struct group *g = group_table_find(&w.table, GROUP);
-    ck_assert_int_eq(g->kind, GROUP_CONSUMER);
+    ck_assert_int_eq(g->kind, GROUP_SHARE);
     ck_assert_ptr_null(g->classic);
     ck_assert_int_eq(offset_of(&w, 0), 5);
     ck_assert_int_eq(w.table.foreign_records, 1);
-    write_foreign(&w, 3, true);
+    write_foreign(&w, 11, true);
     ck_assert_ptr_null(group_table_find(&w.table, GROUP));
     world_close(&w);
 }
