@@ -141,8 +141,11 @@ static bool work_out(struct heartbeat *h)
         return false;
     take_claims(h);
     c->regex_fault = h->client->regex_fault;
+    /* What an upgrade takes over is what members had; it need not be all, since some
+     * may have come or gone meanwhile. */
+    bool upgraded = c->fresh != NULL && c->fresh->member_count > 0;
     return consumer_change_subscription(c) &&
-           consumer_change_epoch(c, c->names_changed || c->regex_resolved) &&
+           consumer_change_epoch(c, c->names_changed || c->regex_resolved || upgraded) &&
            consumer_change_target(c) && consumer_change_reconcile(c, owned(h));
 }
 
