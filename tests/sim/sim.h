@@ -13,6 +13,7 @@
 
 #define SIM_CLIENTS 8
 #define SIM_TOPICS 4 /* "a" to "d" */
+#define SIM_TOPICS_TEXT 16
 #define SIM_PARTITIONS 8
 
 #define SIM_REBALANCE_MS 60000
@@ -88,8 +89,9 @@ void sim_client_lose(struct sim_client *c);
 void sim_client_commit(struct sim_client *c);
 /* Joins with other topics. */
 void sim_client_subscribe(struct sim_client *c, uint32_t topics, const char *regex);
-/* All partitions that should be somewhere because of it are in `out`. */
 bool sim_client_subscribes(const struct sim_client *c, const char *topic);
+/* "a,c" */
+const char *sim_topics(const struct sim_client *c, char out[SIM_TOPICS_TEXT]);
 /* No answer, revocation or assignment is under way. */
 bool sim_client_is_settled(const struct sim_client *c);
 

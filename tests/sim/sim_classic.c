@@ -9,9 +9,9 @@
 #include "broker/group/consumer_classic.h"
 #include "broker/group/consumer_protocol.h"
 #include "tests/sim/sim.h"
+#include "tests/support/group_requests.h"
 
 typedef struct join_group_request_join_group_request_protocol join_protocol;
-typedef struct consumer_protocol_subscription_topic_partition owned_topic;
 
 /* One of an answer's kinds; the others are not used. */
 struct answer {
@@ -169,7 +169,6 @@ static void take_join(struct sim_client *c, enum kafka_error error,
         return;
     c->epoch = generation_id;
     c->state = CLIENT_JOINED;
-    c->rejoins = false;
     c->delay = (int)sim_random(c->sim, sim_random(c->sim, 4) == 0 ? 20 : 2);
 }
 
@@ -201,40 +200,6 @@ static void on_consumer_joined(struct group_write *write, enum kafka_error error
     c->leads = false;
     take_join(c, error != KAFKA_NONE ? error : result.error, str_of(id),
               result.generation_id);
-}
-
-static struct bytes subscription(const struct sim_client *c, struct arena *arena)
-{
-    const struct metadata_image *image = c->sim->world.image;
-    struct consumer_protocol_subscription says = CONSUMER_PROTOCOL_SUBSCRIPTION_INIT;
-    struct wire_writer w = WIRE_WRITER_INIT;
-    struct err err = {0};
-    int16_t version = c->sim->cooperative ? 3 : 0;
-    says.topics = arena_array(arena, SIM_TOPICS, sizeof(*says.topics));
-    for (int t = 0; t < SIM_TOPICS; t++) {
-        if ((c->topics >> t & 1) != 0)
-            says.topics[says.topics_count++] = arena_printf(arena, "%c", 'a' + t);
-    }
-    says.owned_partitions =
-        arena_array(arena, (size_t)c->owned.count, sizeof(*says.owned_partitions));
-    for (int32_t i = 0; i < c->owned.count; i++) {
-        const struct metadata_topic *t =
-            metadata_image_topic_by_id(image, c->owned.items[i].topic_id);
-        if (t == NULL)
-            continue;
-        owned_topic *o = &says.owned_partitions[says.owned_partitions_count++];
-        o->topic = arena_str(arena, metadata_topic_name(t));
-        o->partitions = &c->owned.items[i].partition;
-        o->partitions_count = 1;
-    }
-    says.generation_id = c->epoch;
-    wire_write_int16(&w.out, version);
-    ck_assert_int_eq(
-        consumer_protocol_subscription_type.encode(&w, version, &says, &err), 0);
-    struct str copy =
-        arena_str(arena, (struct str){(char *)w.out.data, (int32_t)w.out.len});
-    wire_writer_free(&w);
-    return (struct bytes){(const uint8_t *)copy.data, copy.len};
 }
 
 /* As the broker does it before a group is asked (JoinGroup's handler). NULL: the
@@ -285,11 +250,16 @@ static void join(struct sim_client *c)
 {
     struct arena arena = ARENA_INIT;
     enum kafka_error error;
+    char topics[SIM_TOPICS_TEXT];
     if (!c->sim->cooperative)
         partition_set_free(&c->owned);
+    c->state = CLIENT_OUT;
+    c->rejoins = false;
     join_protocol protocol = {
         .name = str_of(c->sim->cooperative ? "cooperative-sticky" : "range"),
-        .metadata = subscription(c, &arena)};
+        .metadata =
+            request_subscription(request_names(sim_topics(c, topics), &arena),
+                                 &c->owned, c->sim->world.image, c->epoch, &arena)};
     struct join_group_request r = JOIN_GROUP_REQUEST_INIT;
     r.group_id = WORLD_GROUP;
     r.session_timeout_ms = SIM_CLASSIC_SESSION_MS;

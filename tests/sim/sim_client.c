@@ -90,6 +90,18 @@ bool sim_client_subscribes(const struct sim_client *c, const char *topic)
     return strcmp(c->regex, ".*") == 0 || strchr(c->regex, topic[0]) != NULL;
 }
 
+const char *sim_topics(const struct sim_client *c, char out[SIM_TOPICS_TEXT])
+{
+    int len = 0;
+    for (int t = 0; t < SIM_TOPICS; t++) {
+        if ((c->topics >> t & 1) != 0)
+            len += snprintf(out + len, SIM_TOPICS_TEXT - (size_t)len, "%s%c",
+                            len == 0 ? "" : ",", 'a' + t);
+    }
+    out[len] = '\0';
+    return out;
+}
+
 bool sim_client_is_settled(const struct sim_client *c)
 {
     if (c->state == CLIENT_STOPPED)

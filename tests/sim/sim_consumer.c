@@ -8,9 +8,9 @@
 
 #include "broker/group/consumer_heartbeat.h"
 #include "tests/sim/sim.h"
+#include "tests/support/group_requests.h"
 
 typedef struct consumer_group_heartbeat_request heartbeat_request;
-typedef struct consumer_group_heartbeat_request_topic_partitions owned_topic;
 
 struct answer {
     struct group_write base;   /* first: on_committed() casts back */
@@ -72,7 +72,6 @@ static void take(struct sim_client *c, struct answer *a)
         ck_assert_int_ge(a->epoch, c->epoch);
     c->state = CLIENT_STABLE;
     c->epoch = a->epoch;
-    c->full = false;
     if (a->has_assignment)
         take_assignment(c, a);
 }
@@ -92,25 +91,6 @@ static void on_committed(struct group_write *write, enum kafka_error error)
     }
     partition_set_free(&a->assignment);
     free(a);
-}
-
-static void keep_answer(struct answer *a,
-                        const struct consumer_group_heartbeat_response *r)
-{
-    a->error = (enum kafka_error)r->error_code;
-    a->epoch = r->member_epoch;
-    a->has_assignment = r->assignment != NULL;
-    for (int32_t t = 0; a->has_assignment && t < r->assignment->topic_partitions_count;
-         t++) {
-        struct topic_partition p = {.topic_id =
-                                        r->assignment->topic_partitions[t].topic_id};
-        for (int32_t i = 0; i < r->assignment->topic_partitions[t].partitions_count;
-             i++) {
-            p.partition = r->assignment->topic_partitions[t].partitions[i];
-            ck_assert(partition_set_append(&a->assignment, p));
-        }
-    }
-    partition_set_sort(&a->assignment);
 }
 
 /* ---- requests ------------------------------------------------------------ */
@@ -134,43 +114,26 @@ static void send(struct sim_client *c, heartbeat_request *m, struct arena *arena
         c->waits = a;
     }
     bool made = consumer_heartbeat(env, &who, m, arena, &response, &a->base);
-    keep_answer(a, &response);
+    a->error = (enum kafka_error)response.error_code;
+    a->epoch = response.member_epoch;
+    a->has_assignment = response.assignment != NULL;
+    request_assigned(&response, &a->assignment);
     if (made)
         env->commit(env, &a->base);
     else
         on_committed(&a->base, KAFKA_NONE);
 }
 
-static void say_owned(struct sim_client *c, heartbeat_request *m, struct arena *arena)
-{
-    const struct partition_set *s = &c->owned;
-    m->topic_partitions =
-        arena_array(arena, (size_t)s->count, sizeof(*m->topic_partitions));
-    m->topic_partitions_count = 0;
-    for (int32_t i = 0; i < s->count;) {
-        int32_t run = partition_set_run(s, i);
-        owned_topic *t = &m->topic_partitions[m->topic_partitions_count++];
-        t->topic_id = s->items[i].topic_id;
-        t->partitions = arena_array(arena, (size_t)run, sizeof(int32_t));
-        for (t->partitions_count = 0; t->partitions_count < run; i++)
-            t->partitions[t->partitions_count++] = s->items[i].partition;
-    }
-    c->told = true;
-}
-
 static void say_everything(const struct sim_client *c, heartbeat_request *m,
                            struct arena *arena)
 {
+    char topics[SIM_TOPICS_TEXT];
+    struct name_array names =
+        request_names(c->regex == NULL ? sim_topics(c, topics) : "", arena);
     m->rebalance_timeout_ms = SIM_REBALANCE_MS;
-    m->subscribed_topic_names =
-        arena_array(arena, SIM_TOPICS, sizeof(*m->subscribed_topic_names));
-    m->subscribed_topic_names_count = 0;
+    m->subscribed_topic_names = names.items;
+    m->subscribed_topic_names_count = names.count;
     m->subscribed_topic_regex = c->regex == NULL ? STR_LITERAL("") : str_of(c->regex);
-    for (int t = 0; t < SIM_TOPICS; t++) {
-        if (c->regex == NULL && (c->topics >> t & 1) != 0)
-            m->subscribed_topic_names[m->subscribed_topic_names_count++] =
-                arena_printf(arena, "%c", 'a' + t);
-    }
 }
 
 /* ---- its turn ------------------------------------------------------------ */
@@ -208,7 +171,9 @@ void sim_consumer_turn(struct sim_client *c)
     if (joins || c->full)
         say_everything(c, &m, &arena);
     if (joins || c->full || !c->told)
-        say_owned(c, &m, &arena);
+        request_say_owned(&m, &c->owned, &arena);
+    c->full = false;
+    c->told = true;
     send(c, &m, &arena);
     arena_reset(&arena);
 }
