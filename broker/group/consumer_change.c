@@ -286,6 +286,7 @@ bool consumer_change_epoch(struct consumer_change *c, bool bump)
         return true;
     if (!hash_topics(c, &value.metadata_hash))
         return false;
+    c->topics_seen = true;
     if (bump || value.metadata_hash != c->group->metadata_hash) {
         value.epoch = ++c->group_epoch;
         consumer_records_group(&c->records, c->group_id, &value);
@@ -367,7 +368,8 @@ bool consumer_change_make(struct consumer_change *c, struct group_write *write)
     struct consumer_group *g = consumer_change_made_group(c);
     if (g == NULL)
         return true;
-    g->topics_version = topics_version;
+    if (c->topics_seen)
+        g->topics_version = topics_version;
     if (c->fresh != NULL)
         arm_classic_sessions(g);
     if (c->resolve_regexes)

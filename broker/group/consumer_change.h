@@ -52,6 +52,7 @@ struct consumer_change {
     bool regex_changed;
     bool regex_resolved;     /* to what is known already, or to nothing */
     bool resolve_regexes;    /* when the change is made */
+    bool topics_seen;        /* and their hash worked out, as they are now */
     bool current_changed;    /* by the reconciliation; */
     bool assignment_changed; /* and with it what the member has */
 

@@ -49,6 +49,7 @@ static bool write_removal(struct consumer_change *c,
         consumer_records_member_gone(&c->records, c->group_id, fenced->items[i]->id);
     write_regex_tombstones(c, &left);
     consumer_records_group(&c->records, c->group_id, &value);
+    c->topics_seen = true;
     return true;
 }
 

@@ -274,6 +274,7 @@ static bool write_outcome(struct consumer_change *c, const struct resolution *r)
     }
     if (!hash_topics(c, r, &group.metadata_hash))
         return consumer_change_no_memory(c);
+    c->topics_seen = true;
     if (changed || group.metadata_hash != c->group->metadata_hash)
         consumer_records_group(&c->records, c->group_id, &group);
     return true;
