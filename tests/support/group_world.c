@@ -419,6 +419,7 @@ void group_world_open(struct group_world *w, const char *settings)
 {
     static const struct trace quiet = {.level = TRACE_ERROR};
     struct broker_config_input input = {
+        .profile = PROFILE_KAFKA,
         .file_name = "server.properties",
         .file = str_of(settings == NULL ? "" : settings),
     };

@@ -42,7 +42,7 @@ struct group_world {
     int under_way;            /* jobs */
 };
 
-/* `settings` is the text of a server.properties; NULL: the defaults. */
+/* `settings` is the text of a server.properties; NULL: Kafka's defaults. */
 void group_world_open(struct group_world *w, const char *settings);
 
 /* Frees everything; no timer and no job may be left behind. */

@@ -6,7 +6,12 @@ typedef struct join_group_request_join_group_request_protocol join_protocol;
 
 void consumer_fixture_open(struct group_world *w, const char *settings)
 {
-    group_world_open(w, settings);
+    char text[512];
+    snprintf(text, sizeof(text),
+             "group.consumer.min.assignment.interval.ms=0\n"
+             "group.consumer.assignment.interval.ms=0\n%s",
+             settings == NULL ? "" : settings);
+    group_world_open(w, text);
     group_world_topic(w, "a", 4);
     group_world_topic(w, "b", 2);
 }

@@ -16,7 +16,8 @@
 #define REBALANCE_MS 60000
 #define CLASSIC_SESSION_MS 10000
 
-/* A world with the topics "a" of 4 partitions and "b" of 2. */
+/* A world with the topics "a" of 4 partitions and "b" of 2. New targets need not
+ * wait, unless `settings` say so; NULL: none. */
 void consumer_fixture_open(struct group_world *w, const char *settings);
 
 /* ---- ConsumerGroupHeartbeat ---------------------------------------------- */
