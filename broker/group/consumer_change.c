@@ -60,8 +60,13 @@ static bool take_over(struct consumer_change *c, struct classic_group *classic)
 bool consumer_change_begin(struct consumer_change *c, struct group_env *env,
                            struct arena *arena, struct str group_id, bool create)
 {
-    *c = (struct consumer_change){.env = env, .arena = arena, .group_id = group_id};
+    /* A copy: `group_id` may be the group's own, which goes when it is made anew. */
+    *c = (struct consumer_change){
+        .env = env, .arena = arena, .group_id = arena_str(arena, group_id)};
     group_records_init(&c->records, group_now_ms(env));
+    if (c->group_id.data == NULL)
+        return consumer_change_no_memory(c);
+    group_id = c->group_id;
     struct group_table *table = env->table(env, group_id);
     struct group *g = table == NULL ? NULL : group_table_find(table, group_id);
     if (g == NULL && !create)
