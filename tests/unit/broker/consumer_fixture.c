@@ -182,10 +182,12 @@ void members_settle(struct group_world *w, struct member *members, int count)
 static void take_join(struct peer *p, enum kafka_error error, struct str id,
                       int32_t generation)
 {
+    char text[sizeof(p->id)]; /* `id` may be p->id itself */
+    snprintf(text, sizeof(text), "%.*s", STR_ARGS(id));
+    if (id.len > 0)
+        memcpy(p->id, text, sizeof(text));
     p->waits = false;
     p->error = error;
-    if (id.len > 0)
-        snprintf(p->id, sizeof(p->id), "%.*s", STR_ARGS(id));
     if (error == KAFKA_NONE)
         p->generation = generation;
 }
@@ -243,7 +245,7 @@ void peer_ask_to_join(struct group_world *w, struct peer *p, int16_t version)
     r.rebalance_timeout_ms = REBALANCE_MS;
     r.member_id = str_of(p->id);
     r.group_instance_id = said(p->instance);
-    r.protocol_type = STR_LITERAL(CONSUMER_PROTOCOL);
+    r.protocol_type = str_of(p->type == NULL ? CONSUMER_PROTOCOL : p->type);
     r.protocols = &protocol;
     r.protocols_count = 1;
     if (group_world_consumer(w) != NULL)

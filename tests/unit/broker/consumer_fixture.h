@@ -81,6 +81,7 @@ struct peer {
     const char *instance;
     const char *topics;
     const char *protocol; /* NULL: "range" */
+    const char *type;     /* NULL: "consumer" */
     int32_t generation;
     char owned[256];
     enum kafka_error error; /* of the last answer */
