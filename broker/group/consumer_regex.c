@@ -219,10 +219,9 @@ static struct resolution *resolution_create(const struct consumer_group *g)
 
 static bool same_topics(const struct group_regex *known, const regex_value *value)
 {
-    int32_t count = known == NULL ? 0 : known->topic_count;
-    if (count != value->topics_count)
+    if (known->topic_count != value->topics_count)
         return false;
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < known->topic_count; i++) {
         if (!str_equal(known->topics[i], value->topics[i]))
             return false;
     }
@@ -269,7 +268,9 @@ static bool write_outcome(struct consumer_change *c, const struct resolution *r)
         struct str pattern = r->patterns[i];
         if (consumer_group_regex_subscribers(c->group, pattern) == 0)
             continue;
-        changed |= !same_topics(consumer_group_regex(c->group, pattern), &r->values[i]);
+        /* Who has just changed to it has let go of what it had, whatever it matches. */
+        const struct group_regex *known = consumer_group_regex(c->group, pattern);
+        changed |= known == NULL || !same_topics(known, &r->values[i]);
         consumer_records_regex(&c->records, c->group_id, pattern, &r->values[i]);
     }
     if (!hash_topics(c, r, &group.metadata_hash))
