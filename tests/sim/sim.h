@@ -121,6 +121,9 @@ void sim_classic_leave(struct sim_client *c);
 void sim_consumer_forget(struct sim_client *c);
 void sim_classic_forget(struct sim_client *c);
 
+/* Prints clients and group, for whoever looks into a failure. */
+void sim_tell(const struct sim *s);
+
 /* ---- what holds at any time (sim_check.c) ---- */
 
 void sim_check(struct sim *s);

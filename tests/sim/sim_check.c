@@ -34,11 +34,9 @@ static void check_pair(const struct sim *s, const struct sim_client *a,
         const struct topic_partition *p = &a->owned.items[i];
         if (partition_set_find(&b->owned, p->topic_id, p->partition) == NULL)
             continue;
-        char of_a[400], of_b[400];
-        group_world_text(&s->world, &a->owned, of_a, sizeof(of_a));
-        group_world_text(&s->world, &b->owned, of_b, sizeof(of_b));
-        ck_abort_msg("owned twice: %s in epoch %d has %s, %s in epoch %d has %s", a->id,
-                     a->epoch, of_a, b->id, b->epoch, of_b);
+        sim_tell(s);
+        ck_abort_msg("%s in epoch %d and %s in epoch %d own the same partition", a->id,
+                     a->epoch, b->id, b->epoch);
     }
 }
 
@@ -87,11 +85,23 @@ static bool is_assigned(const struct consumer_group *g, struct uuid topic_id, in
     return m != NULL && partition_set_find(&m->current.assigned, topic_id, p) != NULL;
 }
 
+/* What a member that has changed to another regular expression had is to be shared out
+ * when its topics are known. */
+static bool is_resolved(const struct consumer_group *g)
+{
+    const struct consumer_member *m = NULL;
+    while ((m = consumer_group_next(g, m)) != NULL) {
+        if (m->regex.len > 0 && consumer_group_regex(g, m->regex) == NULL)
+            return false;
+    }
+    return true;
+}
+
 static void check_complete(const struct sim *s, const struct consumer_group *g)
 {
     int32_t count;
     if (consumer_group_state(g) != CONSUMER_GROUP_STABLE ||
-        g->topics_version != s->world.env.topics_version)
+        g->topics_version != s->world.env.topics_version || !is_resolved(g))
         return;
     const struct metadata_topic *const *topics =
         metadata_image_topics(s->world.image, &count);
@@ -99,8 +109,10 @@ static void check_complete(const struct sim *s, const struct consumer_group *g)
         if (!consumer_group_subscribes(g, metadata_topic_name(topics[t])))
             continue;
         for (int32_t p = 0; p < topics[t]->partition_count; p++) {
-            if (!is_assigned(g, topics[t]->id, p))
-                ck_abort_msg("%s%d is forgotten in a stable group", topics[t]->name, p);
+            if (is_assigned(g, topics[t]->id, p))
+                continue;
+            sim_tell(s);
+            ck_abort_msg("%s%d is forgotten in a stable group", topics[t]->name, p);
         }
     }
 }

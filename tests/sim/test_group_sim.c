@@ -11,7 +11,6 @@
 
 #include "tests/sim/sim.h"
 #include "tests/support/check_main.h"
-#include "tests/support/group_text.h"
 
 #define RUNS 12
 #define STEPS 2000
@@ -213,27 +212,6 @@ static void stir(struct sim *s)
     sim_client_start(chosen, SIM_CLASSIC);
 }
 
-static void tell(const struct sim *s)
-{
-    const struct group *g = group_world_group(&s->world);
-    char owned[400], assigned[400];
-    printf("step %d: group is %s\n", s->step, g == NULL ? "none" : group_state_name(g));
-    for (int i = 0; i < SIM_CLIENTS; i++) {
-        const struct sim_client *c = &s->clients[i];
-        printf("%s client %s %s: state %d epoch %d waits %d rejoins %d full %d told %d "
-               "topics %x regex %s\n  owns %s\n  of %s\n",
-               c->protocol == SIM_CONSUMER ? "consumer" : "classic", c->id, c->instance,
-               c->state, c->epoch, c->waits != NULL, c->rejoins, c->full, c->told,
-               c->topics, c->regex == NULL ? "none" : c->regex,
-               group_world_text(&s->world, &c->owned, owned, sizeof(owned)),
-               group_world_text(&s->world, &c->assigned, assigned, sizeof(assigned)));
-    }
-    char *text = group_table_text(&s->world.table, true);
-    printf("%s", text);
-    fflush(stdout);
-    free(text);
-}
-
 static void come_to_peace(struct sim *s)
 {
     s->world.refuses = KAFKA_NONE;
@@ -253,7 +231,7 @@ static void come_to_peace(struct sim *s)
         sim_check(s);
     }
     if (rounds == ROUNDS_OF_PEACE) {
-        tell(s);
+        sim_tell(s);
         const char *forgotten = sim_forgotten(s);
         ck_abort_msg("step %d: the group does not come to rest; topic %s is forgotten",
                      s->step, forgotten == NULL ? "(none)" : forgotten);

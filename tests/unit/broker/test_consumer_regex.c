@@ -146,6 +146,36 @@ START_TEST(names_and_an_expression_count_together)
 }
 END_TEST
 
+/* What it had is for the others, though the group wants no other topics than before. */
+START_TEST(an_expression_that_matches_nothing_makes_room)
+{
+    struct group_world w;
+    struct beaten out;
+    consumer_fixture_open(&w, NULL);
+    consumer_beat(&w, join_by("m1", "a"), &out);
+    group_world_work(&w);
+    consumer_beat(&w, (struct beat){.member = "m1", .epoch = out.epoch}, &out);
+    ck_assert_str_eq(out.assignment, "a0 a1 a2 a3");
+    struct member m2 = {.id = "m2", .topics = "a"};
+    member_join(&w, &m2);
+    consumer_beat(&w, (struct beat){.member = "m1", .epoch = out.epoch}, &out);
+    struct beat b = {.member = "m1", .epoch = out.epoch, .owned = out.assignment};
+    consumer_beat(&w, b, &out);
+    struct beat none = {.member = "m1", .epoch = out.epoch, .regex = "z", .owned = ""};
+    consumer_beat(&w, none, &out);
+    ck_assert_int_eq(out.error, KAFKA_NONE);
+    group_world_pass(&w, REFRESH_MS);
+    for (int i = 0; i < 3; i++) {
+        consumer_beat(
+            &w, (struct beat){.member = "m1", .epoch = out.epoch, .owned = ""}, &out);
+        group_world_work(&w);
+        member_beat(&w, &m2);
+    }
+    ck_assert_str_eq(m2.owned, "a0 a1 a2 a3");
+    group_world_close(&w);
+}
+END_TEST
+
 START_TEST(topics_that_are_matched_too_late_change_nothing)
 {
     struct group_world w;
@@ -189,5 +219,6 @@ GREGOR_TESTS("consumer_regex", topics_are_assigned_when_they_have_been_matched,
              an_expression_goes_with_the_last_who_wants_it,
              names_may_take_the_place_of_an_expression,
              names_and_an_expression_count_together,
+             an_expression_that_matches_nothing_makes_room,
              topics_that_are_matched_too_late_change_nothing,
              an_outcome_that_the_log_refuses_is_worked_out_again)
