@@ -1,6 +1,7 @@
 #include "tests/unit/broker/consumer_fixture.h"
 
 #include "broker/group/consumer_protocol.h"
+#include "broker/group/consumer_regex.h"
 
 typedef struct join_group_request_join_group_request_protocol join_protocol;
 
@@ -94,12 +95,27 @@ static void take_response(struct group_world *w,
     partition_set_free(&assigned);
 }
 
+/* As the handler does in the pool. */
+static void check_regex(struct group_world *w,
+                        const struct consumer_group_heartbeat_request *m,
+                        struct regex_check *check, struct consumer_client *who)
+{
+    *check = (struct regex_check){.pattern = m->subscribed_topic_regex, .valid = true};
+    if (consumer_regex_is_new(&w->env, m->group_id, check->pattern))
+        consumer_regex_check(&check->job);
+    if (!check->valid)
+        who->regex_fault = str_of(check->err.message);
+}
+
 void consumer_beat(struct group_world *w, struct beat b, struct beaten *out)
 {
     struct arena arena = ARENA_INIT;
     struct consumer_group_heartbeat_request m = request_of(w, b, &arena);
-    struct consumer_client who = {STR_LITERAL("client"), STR_LITERAL("/host")};
+    struct consumer_client who = {STR_LITERAL("client"), STR_LITERAL("/host"),
+                                  STR_NULL};
     struct consumer_group_heartbeat_response response;
+    struct regex_check check;
+    check_regex(w, &m, &check, &who);
     struct told *t = calloc(1, sizeof(*t));
     ck_assert_ptr_nonnull(t);
     t->base.done = on_told;
