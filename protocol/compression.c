@@ -64,8 +64,8 @@ static int copy(struct bytes in, struct expansion *x, struct err *err)
     return 0;
 }
 
-int compression_expand(enum compression codec, struct bytes in, size_t limit,
-                       struct buf *out, struct err *err)
+static int expand(enum compression codec, bool magic_0, struct bytes in, size_t limit,
+                  struct buf *out, struct err *err)
 {
     struct expansion x = {out, out->len, limit < INT32_MAX ? limit : INT32_MAX};
     int rc;
@@ -80,7 +80,7 @@ int compression_expand(enum compression codec, struct bytes in, size_t limit,
         rc = snappy_expand(in, &x, err);
         break;
     case COMPRESSION_LZ4:
-        rc = lz4_expand(in, &x, err);
+        rc = lz4_expand(in, magic_0, &x, err);
         break;
     case COMPRESSION_ZSTD:
         rc = zstd_expand(in, &x, err);
@@ -94,6 +94,18 @@ int compression_expand(enum compression codec, struct bytes in, size_t limit,
     if (rc != 0)
         out->len = x.start;
     return rc;
+}
+
+int compression_expand(enum compression codec, struct bytes in, size_t limit,
+                       struct buf *out, struct err *err)
+{
+    return expand(codec, false, in, limit, out, err);
+}
+
+int compression_expand_magic_0(enum compression codec, struct bytes in, size_t limit,
+                               struct buf *out, struct err *err)
+{
+    return expand(codec, true, in, limit, out, err);
 }
 
 int compression_shrink(enum compression codec, int level, struct bytes in,
@@ -123,5 +135,15 @@ int compression_shrink(enum compression codec, int level, struct bytes in,
     }
     if (rc != 0)
         out->len = start;
+    return rc;
+}
+
+int compression_shrink_magic_0(enum compression codec, int level, struct bytes in,
+                               struct buf *out, struct err *err)
+{
+    size_t start = out->len;
+    int rc = compression_shrink(codec, level, in, out, err);
+    if (rc == 0 && codec == COMPRESSION_LZ4)
+        lz4_break_checksum(out->data + start);
     return rc;
 }

@@ -42,4 +42,12 @@ int compression_expand(enum compression codec, struct bytes in, size_t limit,
 int compression_shrink(enum compression codec, int level, struct bytes in,
                        struct buf *out, struct err *err);
 
+/* The same two for messages of magic 0. Kafka's clients made the checksum in the
+ * header of an LZ4 frame of the wrong bytes as long as they wrote those, and expect
+ * it so (KAFKA-3160): expanding takes any, shrinking makes the wrong one. */
+int compression_expand_magic_0(enum compression codec, struct bytes in, size_t limit,
+                               struct buf *out, struct err *err);
+int compression_shrink_magic_0(enum compression codec, int level, struct bytes in,
+                               struct buf *out, struct err *err);
+
 #endif

@@ -30,8 +30,11 @@ int gzip_expand(struct bytes in, struct expansion *x, struct err *err);
 int gzip_shrink(int level, struct bytes in, struct buf *out, struct err *err);
 int snappy_expand(struct bytes in, struct expansion *x, struct err *err);
 int snappy_shrink(struct bytes in, struct buf *out, struct err *err);
-int lz4_expand(struct bytes in, struct expansion *x, struct err *err);
+int lz4_expand(struct bytes in, bool any_checksum, struct expansion *x,
+               struct err *err);
 int lz4_shrink(int level, struct bytes in, struct buf *out, struct err *err);
+/* Turns the header checksum of a frame of lz4_shrink() into that of magic 0. */
+void lz4_break_checksum(uint8_t *frame);
 int zstd_expand(struct bytes in, struct expansion *x, struct err *err);
 int zstd_shrink(int level, struct bytes in, struct buf *out, struct err *err);
 

@@ -1,7 +1,7 @@
 /* protocol/record_internal.h
  *
  * The layout of a batch, and the reading and writing of one record inside it.
- * Private to protocol/record_*.c.
+ * Private to protocol/.
  *
  * The varints here are not wire_read_varint()'s: every produced record costs
  * five to seven of them on the loop thread, so they work on two pointers that
@@ -181,5 +181,15 @@ void record_batch_write_header(uint8_t *data, struct record_batch *batch);
 void record_batch_builder_add_raw(struct record_batch_builder *b, int64_t timestamp,
                                   struct bytes key, struct bytes value,
                                   struct bytes raw_headers, int32_t header_count);
+
+#define RECORD_VERDICT_INIT                                 \
+    ((struct record_verdict){.max_timestamp = NO_TIMESTAMP, \
+                             .offset_of_max_timestamp_delta = -1})
+
+/* Finishes the batch that replaces what a producer sent in `codec`, by the topic's
+ * rules, and moves it into the verdict. Takes the builder over, also on failure. */
+int record_verdict_build(struct record_verdict *out, struct record_batch_builder *b,
+                         const struct record_rules *rules, enum compression codec,
+                         struct err *err);
 
 #endif

@@ -27,7 +27,7 @@
  *     an unknown codec UNSUPPORTED_COMPRESSION_TYPE. */
 #include "protocol/record_batch.h"
 
-#include "protocol/record_internal.h"
+#include "protocol/record_fault.h"
 
 bool record_validate_is_slow(const struct record_batch *batch,
                              const struct record_rules *rules)
@@ -71,56 +71,8 @@ struct findings {
     int64_t max_timestamp;
     bool sequential;    /* offset deltas are 0, 1, 2 … */
     bool negative_time; /* a timestamp below zero that is not NO_TIMESTAMP */
-    int32_t error_count;
-    bool bad_timestamp;
+    struct faults faults;
 };
-
-enum fault { FAULT_NONE, FAULT_KEY, FAULT_RANGE, FAULT_TYPE, FAULT_NEGATIVE };
-
-static const char *fault_text(enum fault fault)
-{
-    switch (fault) {
-    case FAULT_KEY:
-        return "Compacted topic cannot accept message without key.";
-    case FAULT_RANGE:
-        return "Timestamp of message is out of range.";
-    case FAULT_TYPE:
-        return "Producer should not set timestamp type to LogAppendTime.";
-    default:
-        return "Timestamp of message is negative.";
-    }
-}
-
-__attribute__((noinline, cold)) static void note_fault(struct record_verdict *out,
-                                                       struct findings *found,
-                                                       int32_t index, enum fault fault)
-{
-    if (out->record_error_count < RECORD_ERRORS_KEPT)
-        out->record_errors[out->record_error_count++] =
-            (struct record_error){index, fault_text(fault)};
-    found->error_count++;
-    if (fault != FAULT_KEY)
-        found->bad_timestamp = true;
-}
-
-/* Kafka's subtraction wraps; its default bound lets everything pass only so. */
-static inline bool out_of_range(int64_t timestamp, const struct record_rules *rules)
-{
-    int64_t age = subtract_wrapping(rules->now_ms, timestamp);
-    return age > rules->timestamp_before_max_ms ||
-           subtract_wrapping(0, age) > rules->timestamp_after_max_ms;
-}
-
-static inline enum fault record_fault(const struct raw_record *r, int64_t timestamp,
-                                      const struct record_batch *batch,
-                                      const struct record_rules *rules)
-{
-    if (rules->compacted && r->key.data == NULL)
-        return FAULT_KEY;
-    if (rules->timestamp_type == TIMESTAMP_CREATE_TIME && timestamp != NO_TIMESTAMP)
-        return out_of_range(timestamp, rules) ? FAULT_RANGE : FAULT_NONE;
-    return batch->timestamp_type == TIMESTAMP_LOG_APPEND_TIME ? FAULT_TYPE : FAULT_NONE;
-}
 
 /* The hot loop of every produce request: one pass, no memory, no calls. */
 static int walk(const uint8_t *at, const uint8_t *end, const struct record_batch *batch,
@@ -138,9 +90,9 @@ static int walk(const uint8_t *at, const uint8_t *end, const struct record_batch
             return err_set(err, ERR_INVALID_RECORD,
                            "record %d of %d is malformed or missing", i, count);
         int64_t timestamp = record_timestamp(batch, &r);
-        enum fault fault = record_fault(&r, timestamp, batch, rules);
+        enum fault fault = record_fault(r.key, timestamp, batch->timestamp_type, rules);
         if (__builtin_expect(fault != FAULT_NONE, 0))
-            note_fault(out, found, i, fault);
+            fault_note(out, &found->faults, i, fault);
         out_of_place |= r.offset_delta ^ i;
         max = timestamp > max ? timestamp : max;
         min = timestamp < min ? timestamp : min;
@@ -154,50 +106,55 @@ static int walk(const uint8_t *at, const uint8_t *end, const struct record_batch
     return 0;
 }
 
-static int report_faults(const struct findings *found, const struct record_verdict *out,
+static void verdict_tell_time(struct record_verdict *out, int64_t max_timestamp,
+                              int32_t record_count)
+{
+    out->max_timestamp = max_timestamp;
+    out->offset_of_max_timestamp_delta =
+        max_timestamp == NO_TIMESTAMP ? -1 : record_count - 1;
+}
+
+int record_verdict_build(struct record_verdict *out, struct record_batch_builder *b,
+                         const struct record_rules *rules, enum compression codec,
                          struct err *err)
 {
-    if (found->error_count == 0)
-        return 0;
-    return err_set(
-        err, found->bad_timestamp ? ERR_INVALID_TIMESTAMP : ERR_INVALID_RECORD,
-        "%d records were rejected, the first one at index %d: %s", found->error_count,
-        out->record_errors[0].batch_index, out->record_errors[0].message);
+    b->batch.compression = rules->keep_codec ? codec : rules->compression;
+    b->level = rules->keep_codec ? COMPRESSION_LEVEL_DEFAULT : rules->compression_level;
+    b->batch.timestamp_type = rules->timestamp_type;
+    if (rules->timestamp_type == TIMESTAMP_LOG_APPEND_TIME)
+        b->batch.max_timestamp = rules->now_ms;
+    int rc = record_batch_builder_finish(b, err);
+    if (rc != 0) {
+        record_batch_builder_free(b);
+        return rc;
+    }
+    verdict_tell_time(out, b->batch.max_timestamp, b->batch.record_count);
+    out->batch = b->out;
+    out->rebuilt = true;
+    return 0;
 }
 
 /* Kafka carries over producer and transaction; the delete horizon is its own
  * and a producer's is dropped. */
 static int build_again(const uint8_t *at, const uint8_t *end,
                        const struct record_batch *batch,
-                       const struct record_rules *rules, enum compression codec,
-                       struct record_verdict *out, struct err *err)
+                       const struct record_rules *rules, struct record_verdict *out,
+                       struct err *err)
 {
     struct record_batch_builder b;
     record_batch_builder_init(&b, 0);
-    b.level = rules->keep_codec ? COMPRESSION_LEVEL_DEFAULT : rules->compression_level;
     for (int32_t i = 0; i < batch->record_count; i++) {
         struct raw_record r;
         at = record_parse(at, end, &r);
         record_batch_builder_add_raw(&b, record_timestamp(batch, &r), r.key, r.value,
                                      r.headers, r.header_count);
     }
-    b.batch.compression = codec;
     b.batch.leader_epoch = batch->leader_epoch;
     b.batch.transactional = batch->transactional;
     b.batch.producer_id = batch->producer_id;
     b.batch.producer_epoch = batch->producer_epoch;
     b.batch.base_sequence = batch->base_sequence;
-    b.batch.timestamp_type = rules->timestamp_type;
-    if (rules->timestamp_type == TIMESTAMP_LOG_APPEND_TIME)
-        b.batch.max_timestamp = rules->now_ms;
-    int rc = record_batch_builder_finish(&b, err);
-    if (rc != 0) {
-        record_batch_builder_free(&b);
-        return rc;
-    }
-    out->batch = b.out;
-    out->rebuilt = true;
-    return 0;
+    return record_verdict_build(out, &b, rules, batch->compression, err);
 }
 
 /* A rebuilt batch must not hold what Kafka's builder refuses to write. */
@@ -210,9 +167,9 @@ static int refuse_negative_times(const uint8_t *at, const uint8_t *end,
         struct raw_record r;
         at = record_parse(at, end, &r);
         if (record_timestamp(batch, &r) < NO_TIMESTAMP)
-            note_fault(out, found, i, FAULT_NEGATIVE);
+            fault_note(out, &found->faults, i, FAULT_NEGATIVE);
     }
-    return report_faults(found, out, err);
+    return faults_report(&found->faults, out, err);
 }
 
 static int validate_records(uint8_t *data, const uint8_t *at, const uint8_t *end,
@@ -226,25 +183,21 @@ static int validate_records(uint8_t *data, const uint8_t *at, const uint8_t *end
         out->record_error_count = 0; /* the batch is at fault, not they */
         return rc;
     }
-    rc = report_faults(&found, out, err);
+    rc = faults_report(&found.faults, out, err);
     if (rc != 0)
         return rc;
 
-    bool append_time = rules->timestamp_type == TIMESTAMP_LOG_APPEND_TIME;
     enum compression codec =
         rules->keep_codec ? batch->compression : rules->compression;
     if (codec != batch->compression || !found.sequential) {
         if (found.negative_time)
             return refuse_negative_times(at, end, batch, out, &found, err);
-        rc = build_again(at, end, batch, rules, codec, out, err);
-        if (rc != 0)
-            return rc;
+        return build_again(at, end, batch, rules, out, err);
     }
-    out->max_timestamp = append_time ? rules->now_ms : found.max_timestamp;
-    out->offset_of_max_timestamp_delta =
-        out->max_timestamp == NO_TIMESTAMP ? -1 : batch->record_count - 1;
-    if (!out->rebuilt)
-        record_batch_set_max_timestamp(data, rules->timestamp_type, out->max_timestamp);
+    bool append_time = rules->timestamp_type == TIMESTAMP_LOG_APPEND_TIME;
+    verdict_tell_time(out, append_time ? rules->now_ms : found.max_timestamp,
+                      batch->record_count);
+    record_batch_set_max_timestamp(data, rules->timestamp_type, out->max_timestamp);
     return 0;
 }
 
@@ -252,8 +205,7 @@ int record_validate(uint8_t *data, const struct record_batch *batch,
                     const struct record_rules *rules, struct record_verdict *out,
                     struct err *err)
 {
-    *out = (struct record_verdict){.max_timestamp = NO_TIMESTAMP,
-                                   .offset_of_max_timestamp_delta = -1};
+    *out = RECORD_VERDICT_INIT;
     int rc = check_header(data, batch, err);
     if (rc != 0)
         return rc;

@@ -48,7 +48,7 @@ int main(int argc, char **argv)
     struct vector v;
     vector_file_open(&f);
     while (vector_file_next(&f, &v))
-        write_seed(argv[1], f.number, &v);
+        write_seed(argv[1], f.tsv.number, &v);
     vector_file_close(&f);
     return EXIT_SUCCESS;
 }

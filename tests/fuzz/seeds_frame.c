@@ -60,14 +60,14 @@ int main(int argc, char **argv)
         if (type == NULL || strcmp(type->name, v.name) != 0)
             continue;
         if (frames == 0)
-            wire_write_int8(&seed, (int8_t)f.number);
+            wire_write_int8(&seed, (int8_t)f.tsv.number);
         add_frame(&seed, type, &v);
         frames = (frames + 1) % FRAMES_A_SEED;
         if (frames == 0)
-            write_seed(argv[1], f.number, &seed);
+            write_seed(argv[1], f.tsv.number, &seed);
     }
     if (frames != 0)
-        write_seed(argv[1], f.number, &seed);
+        write_seed(argv[1], f.tsv.number, &seed);
     vector_file_close(&f);
     return EXIT_SUCCESS;
 }

@@ -7,9 +7,7 @@
 #ifndef GREGOR_TESTS_SUPPORT_VECTORS_H
 #define GREGOR_TESTS_SUPPORT_VECTORS_H
 
-#include <stdio.h>
-
-#include "protocol/base/view.h"
+#include "tests/support/tsv_file.h"
 
 struct vector {
     int16_t api_key;
@@ -20,10 +18,7 @@ struct vector {
 };
 
 struct vector_file {
-    FILE *file;
-    char *line;
-    size_t line_size;
-    unsigned number; /* of the line last read */
+    struct tsv_file tsv;
 };
 
 /* Ends the program, saying why, if the file cannot be read. */

@@ -102,7 +102,7 @@ START_TEST(every_vector_is_read_and_written_back)
         ck_assert_int_eq(type_of(&v)->api_key, v.api_key);
         check_vector(&v);
     }
-    ck_assert_uint_gt(f.number, 0);
+    ck_assert_uint_gt(f.tsv.number, 0);
     vector_file_close(&f);
 }
 END_TEST
