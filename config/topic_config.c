@@ -4,6 +4,11 @@
 
 #include "config/broker_config_internal.h"
 
+/* A batch may expand to this many times max.message.bytes, or to EXPAND_FLOOR
+ * where that is more. */
+#define EXPAND_TIMES 64
+#define EXPAND_FLOOR ((size_t)64 << 20)
+
 enum field_kind { FIELD_BOOL, FIELD_INT, FIELD_INT64, FIELD_DOUBLE };
 
 struct field {
@@ -296,6 +301,12 @@ void topic_config_release(struct topic_config *config)
 {
     if (config != NULL && --config->references == 0)
         free(config);
+}
+
+size_t topic_config_expand_limit(const struct topic_config *config)
+{
+    size_t limit = (size_t)config->max_message_bytes * EXPAND_TIMES;
+    return limit < EXPAND_FLOOR ? EXPAND_FLOOR : limit;
 }
 
 int topic_config_validate(const struct broker_config *broker,

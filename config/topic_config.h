@@ -80,6 +80,11 @@ struct topic_config *topic_config_acquire(struct topic_config *config);
 /* Accepts NULL. */
 void topic_config_release(struct topic_config *config);
 
+/* How many bytes a compressed batch of the topic may expand to. Honest producers
+ * bound their batches before they compress them; what expands further is an attack,
+ * or a mistake. */
+size_t topic_config_expand_limit(const struct topic_config *config);
+
 /* Judges the whole set of overrides that a topic would have, as Kafka's
  * LogConfig.validate: names, values, and what must fit together. ERR_INVALID_CONFIG
  * with the sentence for the client. Tiered storage is never there to be enabled. */

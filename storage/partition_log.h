@@ -154,6 +154,26 @@ int partition_log_query_begin(struct partition_log *log, enum timestamp_query_ki
 int timestamp_query_run(struct timestamp_query *q, struct err *err); /* pool job */
 void timestamp_query_end(struct timestamp_query *q);
 
+/* Where to begin reading, as clients older than KIP-79 ask (ListOffsets version 0;
+ * Kafka 3.9: UnifiedLog.legacyFetchOffsetsBefore): the offsets that segments begin
+ * with, and the log's end behind a last segment that is not empty. begin() lists
+ * them on the loop; run(), for a time only, looks when each file last changed, and
+ * leaves those that were there by then; free() accepts a zeroed one. */
+struct offsets_before {
+    int64_t *offsets; /* ascending; what remains of them: */
+    int count;
+    int files; /* the first so many are segments */
+    struct disk *disk;
+    char *dir;
+    int64_t *base_offsets; /* of the segments: their files' names */
+};
+int partition_log_offsets_begin(struct partition_log *log, struct offsets_before *out,
+                                struct err *err);
+/* The log's end was there at `now_ms`. Pool job. */
+int offsets_before_run(struct offsets_before *o, int64_t timestamp, int64_t now_ms,
+                       struct err *err);
+void offsets_before_free(struct offsets_before *o);
+
 /* Syncing. begin() collects what is not yet on disk (NULL: nothing, and run() and
  * end() accept that), run() syncs it, end() moves the recovery point, or takes
  * the log offline when run() failed (an fsync is never tried twice). One flush

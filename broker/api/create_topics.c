@@ -11,7 +11,7 @@ static void handle(struct request *r)
 
 const struct api api_create_topics = {
     .key = API_CREATE_TOPICS,
-    .min_version = 2,
+    .min_version = 0,
     .max_version = 7,
     .request = &create_topics_request_type,
     .response = &create_topics_response_type,

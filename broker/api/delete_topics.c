@@ -37,7 +37,7 @@ static void handle(struct request *r)
 
 const struct api api_delete_topics = {
     .key = API_DELETE_TOPICS,
-    .min_version = 1,
+    .min_version = 0,
     .max_version = 6,
     .request = &delete_topics_request_type,
     .response = &delete_topics_response_type,

@@ -365,6 +365,14 @@ static const resource_request *find_unknown(const struct describe_configs_reques
     return NULL;
 }
 
+/* Version 0 has this in place of the source. */
+static void mark_defaults(resource_result *result)
+{
+    for (int32_t i = 0; i < result->configs_count; i++)
+        result->configs[i].is_default =
+            result->configs[i].config_source == SOURCE_DEFAULT;
+}
+
 static bool describe_all(struct request *r, struct describe_configs_response *response)
 {
     const struct describe_configs_request *m = r->message;
@@ -389,6 +397,8 @@ static bool describe_all(struct request *r, struct describe_configs_response *re
                              unknown->resource_type, STR_ARGS(unknown->resource_name)));
         else if (!describe(&d))
             return false;
+        if (r->version == 0)
+            mark_defaults(d.result);
     }
     return true;
 }
@@ -404,7 +414,7 @@ static void handle(struct request *r)
 
 const struct api api_describe_configs = {
     .key = API_DESCRIBE_CONFIGS,
-    .min_version = 1,
+    .min_version = 0,
     .max_version = 4,
     .request = &describe_configs_request_type,
     .response = &describe_configs_response_type,

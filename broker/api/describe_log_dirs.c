@@ -220,7 +220,7 @@ static void handle(struct request *r)
 
 const struct api api_describe_log_dirs = {
     .key = API_DESCRIBE_LOG_DIRS,
-    .min_version = 1,
+    .min_version = 0,
     .max_version = 5,
     .request = &describe_log_dirs_request_type,
     .response = &describe_log_dirs_response_type,

@@ -13,13 +13,23 @@
  * is ever stuck).
  *
  * Bytes leave by sendfile(), on the loop. It must not wait for the disk: what is
- * not in the page cache is read into it by a pool job first. */
+ * not in the page cache is read into it by a pool job first.
+ *
+ * Versions before 4 know only messages of magic 0 or 1, so a pool job makes these of
+ * what was read. Some batches have nothing for such a reader, transaction markers
+ * above all; where that is all there was, the fetch goes on behind them, to an answer
+ * or to another wait. Kafka 3.9 ends such a fetch with a message that is cut short,
+ * at which consumers give up. */
 #include <stdlib.h>
 
 #include "broker/api/api.h"
+#include "broker/api/fetch_convert.h"
 #include "broker/api/fetch_session.h"
 #include "broker/api/leaders.h"
 #include "broker/api/lookup.h"
+
+/* What is converted lies in memory until its reader has taken it. */
+#define CONVERTED_MAX_BYTES (16 << 20)
 
 struct fetching;
 
@@ -29,8 +39,10 @@ struct item { /* one partition that is asked for */
     struct str topic;
     struct uuid topic_id;
     struct fetch_request_fetch_partition wanted;
+    int64_t from;        /* the offset to read from */
     int64_t ready_bytes; /* at the last look */
     struct log_slice slice;
+    struct fetch_conversion conversion;
     bool unknown; /* there is no such partition */
     struct fetch_response_partition_data answer;
     struct partition_watch watch;
@@ -43,15 +55,17 @@ struct fetching {
     bool incremental;
     int32_t follower; /* negative: a client */
     enum fetch_isolation isolation;
+    int magic; /* the highest that the reader knows */
     int32_t max_bytes;
     int32_t min_bytes;
+    int64_t deadline_ms; /* monotonic */
     struct item *items;
     int count;
     bool failed; /* some partition has an error: answer at once */
     int64_t ready_bytes;
     struct leaders leaders;
     struct deadline deadline;
-    struct job warming;
+    struct job job; /* warming or converting */
 };
 
 /* ---- one partition ------------------------------------------------------- */
@@ -66,9 +80,19 @@ static void item_clear(struct item *i)
     i->answer.aborted_transactions_count = -1;
 }
 
+/* Readers of before version 6 do not know KAFKA_STORAGE_ERROR, and give up; what
+ * they do about the other is what is wanted of them (KIP-112). */
+static enum kafka_error error_for(const struct request *r, int rc)
+{
+    enum kafka_error error = error_to_kafka(rc);
+    if (error == KAFKA_KAFKA_STORAGE_ERROR && r->version <= 5)
+        return KAFKA_NOT_LEADER_OR_FOLLOWER;
+    return error;
+}
+
 static void item_fail(struct item *i, const struct partition *p, int rc)
 {
-    i->answer.error_code = (int16_t)error_to_kafka(rc);
+    i->answer.error_code = (int16_t)error_for(i->fetching->request, rc);
     i->answer.high_watermark = -1;
     i->fetching->failed = true;
     if (i->fetching->request->version >= 16)
@@ -184,8 +208,8 @@ static void item_read(struct item *i, int32_t max_bytes, bool at_least_one)
     int64_t bound = partition_fetch_bound(p, i->fetching->isolation);
     if (max_bytes > i->wanted.partition_max_bytes)
         max_bytes = i->wanted.partition_max_bytes;
-    rc = partition_log_read(log, i->wanted.fetch_offset, bound, max_bytes, at_least_one,
-                            &i->slice, NULL);
+    rc = partition_log_read(log, i->from, bound, max_bytes, at_least_one, &i->slice,
+                            NULL);
     if (rc != 0) {
         item_fail(i, p, rc);
         return;
@@ -193,22 +217,30 @@ static void item_read(struct item *i, int32_t max_bytes, bool at_least_one)
     tell_offsets(i, log);
     i->answer.records.len = i->slice.size;
     list_aborted(i, log, bound);
+    i->conversion.expand_limit = topic_config_expand_limit(partition_log_config(log));
 }
 
 /* ---- all of them --------------------------------------------------------- */
 
+/* Before KIP-74 each partition had only a limit of its own, and its reader no other
+ * partition to get on with: so the first batch of each comes whole. */
+static bool first_comes_whole(const struct fetching *f, bool first, int32_t left)
+{
+    return first || (f->request->version < 3 && left > 0);
+}
+
 static void read_all(struct fetching *f)
 {
     int32_t left = f->max_bytes;
-    bool at_least_one = true;
+    bool first = true;
     f->failed = false;
     f->ready_bytes = 0;
     for (int n = 0; n < f->count; n++) {
         struct item *i = &f->items[n];
-        item_read(i, left, at_least_one);
+        item_read(i, left, first_comes_whole(f, first, left));
         i->ready_bytes = i->slice.size;
         f->ready_bytes += i->slice.size;
-        at_least_one = at_least_one && i->slice.size == 0;
+        first = first && i->slice.size == 0;
         left = i->slice.size > left ? 0 : left - i->slice.size;
     }
 }
@@ -260,8 +292,10 @@ static void list_leaders(struct fetching *f, struct fetch_response *response)
 static void cleanup(struct request *r)
 {
     struct fetching *f = r->state;
-    for (int n = 0; n < f->count; n++)
+    for (int n = 0; n < f->count; n++) {
         log_file_release(f->items[n].slice.file);
+        fetch_conversion_free(&f->items[n].conversion);
+    }
     fetch_session_release(r->node->fetch_sessions, f->session);
 }
 
@@ -307,6 +341,72 @@ static void send_answer(struct fetching *f)
     request_respond(r, &response);
 }
 
+/* ---- for old readers ----------------------------------------------------- */
+
+static struct fetching *of_job(struct job *job)
+{
+    return (struct fetching *)((char *)job - offsetof(struct fetching, job));
+}
+
+static void convert(struct job *job)
+{
+    struct fetching *f = of_job(job);
+    for (int n = 0; n < f->count; n++) {
+        struct item *i = &f->items[n];
+        if (i->slice.file == NULL)
+            continue;
+        i->conversion.slice = &i->slice;
+        i->conversion.magic = f->magic;
+        i->conversion.first_offset = i->from;
+        fetch_convert(&i->conversion);
+    }
+}
+
+/* False: there is nothing for the reader where it was read, only behind that. */
+static bool item_take_messages(struct item *i)
+{
+    struct fetch_conversion *c = &i->conversion;
+    if (i->slice.file == NULL)
+        return true;
+    log_file_release(i->slice.file);
+    i->slice = (struct log_slice){0};
+    i->answer.records.len = 0;
+    if (c->rc != 0) {
+        trace_info(i->fetching->request->node->env.trace,
+                   "%.*s-%d cannot be converted to magic %d: %s", STR_ARGS(i->topic),
+                   i->wanted.partition, c->magic, c->err.message);
+        item_fail(i, NULL, c->rc);
+        return true;
+    }
+    if (c->messages.len == 0) {
+        i->from = c->next_offset;
+        return false;
+    }
+    i->answer.records.data = c->messages.data;
+    i->answer.records.len = (int32_t)c->messages.len;
+    return true;
+}
+
+static void proceed(struct fetching *f);
+
+static void on_converted(struct job *job)
+{
+    struct fetching *f = of_job(job);
+    bool told = f->failed;
+    bool skipped = false;
+    for (int n = 0; n < f->count; n++) {
+        struct item *i = &f->items[n];
+        skipped |= !item_take_messages(i);
+        told |= i->answer.records.len > 0 || f->failed;
+    }
+    if (told || !skipped)
+        send_answer(f);
+    else
+        proceed(f);
+}
+
+/* ---- what is not in memory -------------------------------------------------- */
+
 static bool is_cold(const struct log_slice *s)
 {
     return s->file != NULL && s->size > 0 &&
@@ -314,15 +414,10 @@ static bool is_cold(const struct log_slice *s)
                                        (size_t)s->size);
 }
 
-static struct fetching *of_warming(struct job *job)
-{
-    return (struct fetching *)((char *)job - offsetof(struct fetching, warming));
-}
-
 /* Reads cold bytes once, so that the loop finds them in the page cache. */
 static void warm(struct job *job)
 {
-    struct fetching *f = of_warming(job);
+    struct fetching *f = of_job(job);
     const size_t step = (size_t)256 * 1024;
     uint8_t *scratch = malloc(step);
     for (int n = 0; scratch != NULL && n < f->count; n++) {
@@ -339,17 +434,28 @@ static void warm(struct job *job)
 
 static void on_warm(struct job *job)
 {
-    send_answer(of_warming(job));
+    send_answer(of_job(job));
+}
+
+static void submit(struct fetching *f, void (*work)(struct job *job),
+                   void (*done)(struct job *job))
+{
+    f->job = (struct job){.work = work, .done = done};
+    executor_submit(f->request->node->env.executor, &f->job);
 }
 
 static void answer(struct fetching *f)
 {
     for (int n = 0; n < f->count; n++) {
-        if (!is_cold(&f->items[n].slice))
-            continue;
-        f->warming = (struct job){.work = warm, .done = on_warm};
-        executor_submit(f->request->node->env.executor, &f->warming);
-        return;
+        const struct log_slice *s = &f->items[n].slice;
+        if (f->magic < RECORD_BATCH_MAGIC && s->file != NULL) {
+            submit(f, convert, on_converted);
+            return;
+        }
+        if (is_cold(s)) {
+            submit(f, warm, on_warm);
+            return;
+        }
     }
     send_answer(f);
 }
@@ -406,8 +512,20 @@ static void wait_for_more(struct fetching *f)
     }
     f->deadline.expired = on_deadline;
     r->peer_gone = on_peer_gone;
-    if (!node_deadline(r->node, &f->deadline, f->message->max_wait_ms))
+    if (!node_deadline(r->node, &f->deadline, f->deadline_ms - node_now_ms(r->node)))
         finish_waiting(f);
+}
+
+/* Answers with what there is, if it is enough, or waits for more. */
+static void proceed(struct fetching *f)
+{
+    struct request *r = f->request;
+    read_all(f);
+    if (f->count == 0 || has_enough(f) || f->deadline_ms <= node_now_ms(r->node) ||
+        !request_may_wait(r))
+        answer(f);
+    else
+        wait_for_more(f);
 }
 
 /* ---- the request --------------------------------------------------------- */
@@ -422,6 +540,7 @@ static void add_item(struct fetching *f, struct session_partition_key key,
     i->topic = topic;
     i->topic_id = topic_id;
     i->wanted = *wanted;
+    i->from = wanted->fetch_offset;
 }
 
 /* The items of the session in its order, or those of the request in its. Names
@@ -492,7 +611,11 @@ static struct fetching *fetching_create(struct request *r)
     f->isolation = replica_id >= 0           ? FETCH_LOG_END
                    : m->isolation_level == 1 ? FETCH_COMMITTED
                                              : FETCH_HIGH_WATERMARK;
+    f->magic = r->version >= 4 ? RECORD_BATCH_MAGIC : r->version >= 2;
+    f->deadline_ms = node_now_ms(r->node) + m->max_wait_ms;
     int32_t limit = r->node->config->fetch_max_bytes;
+    if (f->magic < RECORD_BATCH_MAGIC && limit > CONVERTED_MAX_BYTES)
+        limit = CONVERTED_MAX_BYTES;
     f->max_bytes = m->max_bytes < limit ? m->max_bytes : limit;
     f->min_bytes = m->min_bytes < f->max_bytes ? m->min_bytes : f->max_bytes;
     return f;
@@ -523,17 +646,12 @@ static void handle_fetch(struct request *r)
     }
     if (!open_logs(f))
         return;
-    read_all(f);
-    if (f->message->max_wait_ms <= 0 || f->count == 0 || has_enough(f) ||
-        !request_may_wait(r))
-        answer(f);
-    else
-        wait_for_more(f);
+    proceed(f);
 }
 
 const struct api api_fetch = {
     .key = API_FETCH,
-    .min_version = 4,
+    .min_version = 0,
     .max_version = 18,
     .request = &fetch_request_type,
     .response = &fetch_response_type,

@@ -13,7 +13,11 @@
  * requests run meanwhile, partitions are looked up anew for each step.
  *
  * Nothing is tiered here, so a log is local from its start, and there is no
- * tiered offset. */
+ * tiered offset.
+ *
+ * Version 0 is another question with the same name: it lists offsets to begin
+ * reading at, the latest first (Kafka 3.9: Partition.legacyFetchOffsetsForTimestamp).
+ * To look when files were written to is a job, too. */
 #include <stdlib.h>
 
 #include "broker/api/api.h"
@@ -52,9 +56,14 @@ struct named_partition {
 struct listing {
     struct job job; /* of the search; first: on_searched() casts back */
     struct timestamp_query query;
+    struct offsets_before before; /* version 0 */
+    int64_t before_ms;
+    int64_t now_ms;
     int rc;
     struct err err;
     partition_result *searched; /* who waits for it */
+    int64_t upper_offset;       /* that it may be told of */
+    int32_t most_offsets;
 
     struct request *request;
     struct list_offsets_response response;
@@ -157,6 +166,77 @@ static int start_search(struct listing *l, struct partition *p, int64_t timestam
     return 0;
 }
 
+/* ---- version 0 ----------------------------------------------------------- */
+
+/* What lies above the reader's bound becomes the bound, once. Ends l->before. */
+static int list_before(struct listing *l, partition_result *result)
+{
+    struct offsets_before *o = &l->before;
+    int rc = 0;
+    int count = o->count < l->most_offsets ? o->count : l->most_offsets;
+    int64_t *out = arena_array(&l->request->arena, (size_t)count, sizeof(*out));
+    if (out == NULL)
+        rc = ERR_NOMEM;
+    result->old_style_offsets = out;
+    for (int i = 0; rc == 0 && i < count; i++) {
+        int64_t offset = o->offsets[o->count - 1 - i];
+        int32_t told = result->old_style_offsets_count;
+        if (offset > l->upper_offset && told > 0)
+            continue;
+        out[told] = offset > l->upper_offset ? l->upper_offset : offset;
+        result->old_style_offsets_count++;
+    }
+    offsets_before_free(o);
+    return rc;
+}
+
+static void run_before(struct job *job)
+{
+    struct listing *l = (struct listing *)job;
+    l->rc = offsets_before_run(&l->before, l->before_ms, l->now_ms, &l->err);
+}
+
+static void on_before(struct job *job)
+{
+    struct listing *l = (struct listing *)job;
+    partition_result *result = l->searched;
+    l->searched = NULL;
+    if (l->rc != 0) {
+        trace_warn(l->request->node->env.trace, "a search by time failed: %s",
+                   l->err.message);
+        offsets_before_free(&l->before);
+    } else {
+        l->rc = list_before(l, result);
+    }
+    result->error_code = error_to_kafka(l->rc);
+    answer_rest(l);
+}
+
+static int find_before(struct listing *l, struct partition *p,
+                       const partition_request *wanted, int64_t upper_offset,
+                       partition_result *result)
+{
+    if (wanted->max_num_offsets < 0)
+        return ERR_INVALID;
+    int rc = partition_log_offsets_begin(partition_log_of(p), &l->before, &l->err);
+    if (rc != 0)
+        return rc;
+    l->upper_offset = upper_offset;
+    l->most_offsets = wanted->max_num_offsets;
+    if (wanted->timestamp == EARLIEST_TIMESTAMP)
+        l->before.count = 1;
+    if (wanted->timestamp < 0)
+        return list_before(l, result);
+    l->before_ms = wanted->timestamp;
+    l->now_ms = clock_wall_ms(l->request->node->env.clock);
+    l->searched = result;
+    l->job = (struct job){.work = run_before, .done = on_before};
+    executor_submit(l->request->node->env.executor, &l->job);
+    return 0;
+}
+
+/* ---- one partition ------------------------------------------------------- */
+
 /* May leave a search under way (l->searched). */
 static int find_offset(struct listing *l, struct str topic,
                        const partition_request *wanted, partition_result *result)
@@ -170,6 +250,8 @@ static int find_offset(struct listing *l, struct str topic,
     if (rc != 0)
         return rc;
     int64_t upper_offset = partition_fetch_bound(p, isolation_of(r->message));
+    if (r->version == 0)
+        return find_before(l, p, wanted, upper_offset, result);
     int32_t leader_epoch = -1;
     switch (wanted->timestamp) {
     case LATEST_TIMESTAMP:
@@ -286,7 +368,8 @@ static bool find_repeats(struct listing *l, const struct list_offsets_request *m
             named[n] = (struct named_partition){
                 topic->name, topic->partitions[i].partition_index, &l->repeats[n]};
     }
-    mark_repeats(named, total);
+    if (l->request->version > 0) /* before, each is answered */
+        mark_repeats(named, total);
     return true;
 }
 
@@ -344,7 +427,7 @@ static void handle(struct request *r)
 
 const struct api api_list_offsets = {
     .key = API_LIST_OFFSETS,
-    .min_version = 1,
+    .min_version = 0,
     .max_version = 11,
     .request = &list_offsets_request_type,
     .response = &list_offsets_response_type,

@@ -9,6 +9,7 @@
 #include "broker/api/lookup.h"
 
 #define NO_RETENTION_TIME (-1)
+#define NO_COMMIT_TIMESTAMP (-1)
 
 typedef struct offset_commit_request_offset_commit_request_topic topic_request;
 typedef struct offset_commit_request_offset_commit_request_partition partition_request;
@@ -170,7 +171,10 @@ static struct committed_offset offset_of(const struct commit *c,
         .partition = p->partition_index,
         .leader_epoch = p->committed_leader_epoch,
         .offset = p->committed_offset,
-        .commit_timestamp = c->now_ms,
+        /* Version 1 lets the client say when; its offsets expire from then on. */
+        .commit_timestamp = p->commit_timestamp == NO_COMMIT_TIMESTAMP
+                                ? c->now_ms
+                                : p->commit_timestamp,
         .expire_timestamp = m->retention_time_ms == NO_RETENTION_TIME
                                 ? NO_EXPIRE_TIMESTAMP
                                 : c->now_ms + m->retention_time_ms,
@@ -277,7 +281,7 @@ static void handle(struct request *r)
 
 const struct api api_offset_commit = {
     .key = API_OFFSET_COMMIT,
-    .min_version = 2,
+    .min_version = 1,
     .max_version = 10,
     .request = &offset_commit_request_type,
     .response = &offset_commit_response_type,

@@ -2,31 +2,23 @@
  *
  *   open logs ─► check headers ─► validate ─► append ─► wait ─► answer
  *                                 (pool, if a batch is        (high watermark,
- *                                  compressed)                 or a due flush)
+ *                                  compressed or old)          or a due flush)
  *
  * Each partition of the request goes its own way through these steps and ends
  * with an error code or offsets; the request moves from step to step as a whole.
  * Errors never stop the other partitions.
  *
  * A batch lies in the connection's buffer and is patched there; only one that
- * had to be compressed anew has memory of its own. */
+ * had to be compressed anew has memory of its own, and one that was made of the
+ * messages of an old producer (protocol/message_set.h). */
 #include <stdlib.h>
 
 #include "broker/api/api.h"
 #include "broker/api/leaders.h"
 #include "broker/api/lookup.h"
-#include "protocol/record_batch.h"
-
-/* A batch may expand to this many times max.message.bytes, or to EXPAND_FLOOR
- * where that is more. Honest producers bound their batches before they compress
- * them; what expands further is an attack, or a mistake. */
-#define EXPAND_TIMES 64
-#define EXPAND_FLOOR ((size_t)64 << 20)
+#include "protocol/message_set.h"
 
 #define ACKS_ALL (-1)
-
-/* Of magic 0, behind its length. All magics have offset, length and magic alike. */
-#define SHORTEST_MESSAGE 14
 
 struct producing;
 
@@ -36,6 +28,8 @@ struct item { /* one partition of the request */
     struct produce_response_partition_produce_response *answer;
     uint8_t *data; /* the batch; NULL once the partition has failed */
     struct record_batch batch;
+    struct bytes messages; /* in place of the batch: of magic 0 or 1 */
+    int32_t max_message_bytes;
     struct record_rules rules;
     struct record_verdict verdict;
     bool slow; /* validated in the pool */
@@ -125,7 +119,6 @@ static int topic_level(const struct topic_config *c)
 
 static struct record_rules rules_of(const struct topic_config *c, int64_t now_ms)
 {
-    size_t expand = (size_t)c->max_message_bytes * EXPAND_TIMES;
     bool keep = c->compression_type == TOPIC_COMPRESSION_PRODUCER;
     return (struct record_rules){
         .now_ms = now_ms,
@@ -137,57 +130,52 @@ static struct record_rules rules_of(const struct topic_config *c, int64_t now_ms
         .keep_codec = keep,
         .compression = keep ? COMPRESSION_NONE : (enum compression)c->compression_type,
         .compression_level = topic_level(c),
-        .expand_limit = expand < EXPAND_FLOOR ? EXPAND_FLOOR : expand,
+        .expand_limit = topic_config_expand_limit(c),
     };
 }
 
-/* The size of the batch that begins at `at`; 0 where none lies there as a whole.
- * A batch cut short is none, and bytes that are too few for one are passed over:
- * so Kafka looks at a request before it looks at its batches
- * (ByteBufferLogInputStream.nextBatchSize). */
 static int peek_batch(struct records records, int32_t at, int32_t *size,
                       struct err *err)
 {
-    const uint8_t *data = records.data + at;
-    int64_t left = records.data == NULL ? 0 : records.len - at;
     *size = 0;
-    if (left < RECORD_BATCH_PREFIX)
+    if (records.data == NULL)
         return 0;
-    int32_t length = (int32_t)load_be32(data + RECORD_BATCH_PREFIX - 4);
-    if (length < SHORTEST_MESSAGE)
-        return err_set(err, ERR_CORRUPT_MESSAGE, "a record batch cannot have length %d",
-                       length);
-    if (left <= RECORD_BATCH_MAGIC_AT)
-        return 0;
-    if (data[RECORD_BATCH_MAGIC_AT] > RECORD_BATCH_MAGIC)
-        return err_set(err, ERR_CORRUPT_MESSAGE, "a record batch cannot have magic %d",
-                       (int8_t)data[RECORD_BATCH_MAGIC_AT]);
-    if (length <= left - RECORD_BATCH_PREFIX)
-        *size = length + RECORD_BATCH_PREFIX;
-    return 0;
+    return message_set_peek(records.data + at, (size_t)(records.len - at), size, err);
 }
 
 /* A request holds one batch a partition, and its codec must be one that this
  * version of the API may carry (Kafka: ProduceRequest.validateRecords). */
-static int check_records(struct item *i, struct records records)
+static int check_version(struct item *i, struct records records, int32_t size)
 {
     const struct request *r = i->producing->request;
-    int32_t size = 0, more = 0;
-    int rc = peek_batch(records, 0, &size, &i->err);
-    if (rc != 0)
-        return rc;
     if (size == 0)
         return err_set(&i->err, ERR_INVALID_RECORD,
                        "the request holds no whole record batch");
     if (records.data[RECORD_BATCH_MAGIC_AT] != RECORD_BATCH_MAGIC)
-        return err_set(&i->err,
-                       r->version >= 3 ? ERR_INVALID_RECORD
-                                       : ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
-                       "Produce carries record batches of magic 2 only");
+        return err_set(&i->err, ERR_INVALID_RECORD,
+                       "Produce version %d carries record batches of magic 2 only",
+                       r->version);
     if (r->version < 7 && (records.data[RECORD_BATCH_CODEC_AT] & 7) == COMPRESSION_ZSTD)
         return err_set(&i->err, ERR_UNSUPPORTED_COMPRESSION_TYPE,
                        "Produce version %d does not know zstd", r->version);
-    rc = peek_batch(records, size, &more, &i->err);
+    return 0;
+}
+
+/* Before version 3 a request holds any number of messages, or a batch if its client
+ * knows no better: what it holds is not checked against the version then. */
+static int check_records(struct item *i, struct records records, int32_t *size)
+{
+    int32_t more = 0;
+    int rc = peek_batch(records, 0, size, &i->err);
+    if (rc == 0 && i->producing->request->version >= 3)
+        rc = check_version(i, records, *size);
+    if (rc != 0 || *size == 0)
+        return rc;
+    if (records.data[RECORD_BATCH_MAGIC_AT] != RECORD_BATCH_MAGIC) {
+        i->messages = (struct bytes){records.data, records.len};
+        return 0;
+    }
+    rc = peek_batch(records, *size, &more, &i->err);
     if (rc == 0 && more > 0)
         rc = err_set(&i->err, ERR_INVALID_RECORD,
                      "the request holds more than one record batch for a partition");
@@ -242,10 +230,12 @@ static void item_check(struct item *i, struct records records)
     if (p == NULL)
         return;
     const struct topic_config *c = partition_log_config(p->handle.log);
-    i->rc = check_records(i, records);
+    int32_t size;
+    i->rc = check_records(i, records, &size);
     if (i->rc == 0) {
         i->answer->log_start_offset = partition_log_start_offset(p->handle.log);
-        i->rc = check_batch(i, c, records);
+        if (size > 0 && i->messages.data == NULL)
+            i->rc = check_batch(i, c, records);
     }
     if (i->rc != 0) {
         item_fail_err(i);
@@ -257,17 +247,26 @@ static void item_check(struct item *i, struct records records)
                   "min.insync.replicas demands");
         return;
     }
+    if (size == 0) {
+        i->answer->base_offset = -1; /* nothing was sent, and that is no failure */
+        return;
+    }
     /* The frame is the connection's, which lets its request write into it. */
     i->data = (uint8_t *)(uintptr_t)records.data;
     i->rules = rules_of(c, clock_wall_ms(r->node->env.clock));
-    i->slow = record_validate_is_slow(&i->batch, &i->rules);
+    i->max_message_bytes = c->max_message_bytes;
+    i->slow = i->messages.data != NULL || record_validate_is_slow(&i->batch, &i->rules);
 }
 
 /* ---- validation ---------------------------------------------------------- */
 
 static void item_validate(struct item *i)
 {
-    i->rc = record_validate(i->data, &i->batch, &i->rules, &i->verdict, &i->err);
+    if (i->messages.data != NULL)
+        i->rc = message_set_convert(i->messages, &i->rules, i->max_message_bytes,
+                                    &i->verdict, &i->err);
+    else
+        i->rc = record_validate(i->data, &i->batch, &i->rules, &i->verdict, &i->err);
 }
 
 static void item_judge(struct item *i)

@@ -257,7 +257,12 @@ class ApacheKafka:
     name = "Apache Kafka"
     heap = ("-Xmx1G", "-Xms1G")  # as kafka-server-start.sh
 
-    def __init__(self, workdir, settings=None, topics=(), data=None, heap=None):
+    def __init__(
+        self, workdir, settings=None, topics=(), data=None, heap=None, release=None
+    ):
+        from harness import kafka
+
+        self.release = release or kafka.CURRENT
         self.workdir = Path(workdir)
         self.data = Path(data) if data else self.workdir / "data"
         self.settings = dict(settings or {})
@@ -270,8 +275,6 @@ class ApacheKafka:
 
     def configure(self):
         """Writes server.properties and formats the directory: kafka-storage."""
-        from harness import kafka
-
         self.workdir.mkdir(parents=True, exist_ok=True)
         controller = free_port_after(self.port)
         lines = {
@@ -291,7 +294,7 @@ class ApacheKafka:
         }
         self.properties.write_text("".join(f"{k}={v}\n" for k, v in lines.items()))
         if not (self.data / "meta.properties").exists():
-            kafka.run(
+            self.release.run(
                 "kafka.tools.StorageTool",
                 "format",
                 *("-t", "NP9KOU1lR9yX4cbhZBRs8w"),
@@ -310,9 +313,9 @@ class ApacheKafka:
             "-XX:InitiatingHeapOccupancyPercent=35",
             "-XX:+ExplicitGCInvokesConcurrent",
             "-Djava.awt.headless=true",
-            *kafka.logging("log4j2-broker.yaml"),
+            *self.release.logging("-broker"),
             "-cp",
-            kafka.classpath(),
+            self.release.classpath(),
             "kafka.Kafka",
             str(self.properties),
         ]

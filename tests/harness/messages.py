@@ -39,6 +39,19 @@ def read_errors():
     return types.SimpleNamespace(**{row["name"]: int(row["code"]) for row in rows})
 
 
+# What Gregor offers beyond that, from which version on: for clients of before Kafka
+# 2.1, which Apache Kafka has served until 3.9.
+OLDER = {
+    "Fetch": 0,
+    "ListOffsets": 0,
+    "OffsetCommit": 1,
+    "CreateTopics": 0,
+    "DeleteTopics": 0,
+    "DescribeConfigs": 0,
+    "DescribeLogDirs": 0,
+}
+
+
 def read_versions():
     """{name of an API: the versions that Apache Kafka 4.3.0 offers}"""
     with open(SCHEMAS / "api-versions.tsv", encoding="utf-8") as lines:
@@ -49,6 +62,8 @@ def read_versions():
 # errors.NONE, errors.UNKNOWN_TOPIC_ID, …
 errors = read_errors()
 versions = read_versions()
+# {name: the versions that Gregor offers of it, if it does at all}
+offered = {a: range(OLDER.get(a, v.start), v.stop) for a, v in versions.items()}
 
 
 @functools.cache

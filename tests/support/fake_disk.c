@@ -11,6 +11,7 @@ struct fake_file {
     struct fake_file *next;
     struct buf content;
     struct buf synced;
+    int64_t modified_ms;
 };
 
 struct fake_name {
@@ -210,6 +211,7 @@ static int fake_write(struct disk *disk, int fd, const struct iovec *parts, int 
     if (d->space_left >= 0 && growth > 0)
         d->space_left -= growth;
     put_bytes(content, all.data, all.len, (size_t)at);
+    file_of(d, fd)->modified_ms = d->now_ms;
     buf_free(&all);
     return rc;
 }
@@ -244,6 +246,17 @@ static int64_t fake_size(struct disk *disk, int fd, struct err *err)
     if (fails(d, err))
         return ERR_IO;
     return (int64_t)file_of(d, fd)->content.len;
+}
+
+static int64_t fake_modified(struct disk *disk, const char *path, struct err *err)
+{
+    struct fake_disk *d = of(disk);
+    if (fails(d, err))
+        return ERR_IO;
+    const struct fake_name *name = find(&d->live, path);
+    if (name == NULL || name->file == NULL)
+        return err_set(err, ERR_NOT_FOUND, "%s is not there", path);
+    return name->file->modified_ms;
 }
 
 static bool fake_cached(struct disk *disk, int fd, int64_t at, size_t len)
@@ -398,6 +411,7 @@ static const struct disk_ops fake_ops = {
     .sync = fake_sync,
     .truncate = fake_truncate,
     .size = fake_size,
+    .modified = fake_modified,
     .cached = fake_cached,
     .rename = fake_rename,
     .remove = fake_remove,

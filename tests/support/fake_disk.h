@@ -34,6 +34,7 @@ struct fake_disk {
     unsigned calls;   /* that could have failed, since fail_nth() */
     bool fired;
     int64_t space_left; /* -1: without limit */
+    int64_t now_ms;     /* when what is written now says it was modified */
     unsigned reads, writes, syncs, opens;
 };
 
