@@ -11,6 +11,8 @@
 #   same         one question to Apache Kafka and to Gregor, the answers compared
 #   groups       consumer groups: confluent-kafka, kafka-python, kafkajs, franz-go,
 #                sarama, Apache Kafka's tools
+#   old          clients of before Kafka 0.11 and of after; what they ask, compared with
+#                Apache Kafka 3.9.1, the last that answers them
 #   readme       every command of README.md
 #   kill         kill -9 under load, fifty times; ten times among groups
 #   bench        a short run of each benchmark: that it runs, not how fast
@@ -31,7 +33,7 @@ source tools/lib/python.sh
 source tools/lib/suites.sh
 
 all=(format structure unit threads integration kcat confluent kafka groups
-    same readme kill bench fuzz lint)
+    same old readme kill bench fuzz lint)
 chosen=("$@")
 [[ $# -eq 0 ]] && chosen=("${all[@]}")
 for suite in "${chosen[@]}"; do
