@@ -33,8 +33,9 @@ struct shallow {
 };
 
 static int check_message(const struct message *m, const struct shallow *before,
-                         int32_t size, int32_t max_message_bytes, struct err *err)
+                         int32_t max_message_bytes, struct err *err)
 {
+    int32_t size = m->body.len + MESSAGE_PREFIX;
     if (size > max_message_bytes)
         return err_set(err, ERR_MESSAGE_TOO_LARGE,
                        "a message has %d bytes; max.message.bytes is %d", size,
@@ -52,18 +53,27 @@ static int check_message(const struct message *m, const struct shallow *before,
     return 0;
 }
 
+/* Takes the next message off the set: 1, 0 when no whole one is left, or
+ * ERR_CORRUPT_MESSAGE. */
+static int next_message(struct bytes *left, struct message *out, struct err *err)
+{
+    int32_t size;
+    int rc = message_set_peek(left->data, (size_t)left->len, &size, err);
+    if (rc != 0 || size == 0)
+        return rc;
+    message_read(left->data, size, out);
+    *left = (struct bytes){left->data + size, left->len - size};
+    return 1;
+}
+
 static int look_through(struct bytes set, int32_t max_message_bytes,
                         struct shallow *out, struct err *err)
 {
-    int32_t size;
+    struct message m;
+    int rc;
     *out = (struct shallow){.compression = COMPRESSION_NONE};
-    for (int32_t at = 0; at < set.len; at += size) {
-        int rc = message_set_peek(set.data + at, (size_t)(set.len - at), &size, err);
-        if (rc != 0 || size == 0)
-            return rc;
-        struct message m;
-        message_read(set.data + at, size, &m);
-        rc = check_message(&m, out, size, max_message_bytes, err);
+    while ((rc = next_message(&set, &m, err)) == 1) {
+        rc = check_message(&m, out, max_message_bytes, err);
         if (rc != 0)
             return rc;
         out->magic = m.magic;
@@ -71,7 +81,7 @@ static int look_through(struct bytes set, int32_t max_message_bytes,
         if (m.compression != COMPRESSION_NONE)
             out->compression = m.compression;
     }
-    return 0;
+    return rc;
 }
 
 /* Puts a message into the batch, or notes what is wrong with it. */
@@ -100,18 +110,14 @@ static int take(struct intake *in, struct message *m, const struct message *wrap
 
 static int take_each(struct intake *in, struct bytes set, struct err *err)
 {
-    int32_t size;
-    for (int32_t at = 0; at < set.len; at += size) {
-        int rc = message_set_peek(set.data + at, (size_t)(set.len - at), &size, err);
-        if (rc != 0 || size == 0)
-            return rc;
-        struct message m;
-        message_read(set.data + at, size, &m);
+    struct message m;
+    int rc;
+    while ((rc = next_message(&set, &m, err)) == 1) {
         rc = take(in, &m, NULL, err);
         if (rc != 0 || in->faults.count > 0)
             return rc;
     }
-    return 0;
+    return rc;
 }
 
 /* ---- inside of a wrapper ------------------------------------------------- */
@@ -196,13 +202,11 @@ static int expand(struct intake *in, const struct message *wrapper, struct buf *
 
 static int take_wrapper(struct intake *in, struct bytes set, struct err *err)
 {
-    int32_t size;
     struct message wrapper;
     struct buf expanded = BUF_INIT;
-    int rc = message_set_peek(set.data, (size_t)set.len, &size, err);
-    if (rc != 0)
+    int rc = next_message(&set, &wrapper, err);
+    if (rc != 1)
         return rc;
-    message_read(set.data, size, &wrapper);
     rc = message_read_fields(&wrapper, err);
     if (rc == 0)
         rc = expand(in, &wrapper, &expanded, err);

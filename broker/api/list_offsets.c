@@ -127,15 +127,20 @@ static void run_search(struct job *job)
 
 static void answer_rest(struct listing *l);
 
+static void search_failed(const struct listing *l, partition_result *result)
+{
+    trace_warn(l->request->node->env.trace, "a search by time failed: %s",
+               l->err.message);
+    result->error_code = error_to_kafka(l->rc);
+}
+
 static void on_searched(struct job *job)
 {
     struct listing *l = (struct listing *)job;
     partition_result *result = l->searched;
     l->searched = NULL;
     if (l->rc != 0) {
-        trace_warn(l->request->node->env.trace, "a search by time failed: %s",
-                   l->err.message);
-        result->error_code = error_to_kafka(l->rc);
+        search_failed(l, result);
     } else if (l->query.found) {
         result->timestamp = l->query.found_timestamp;
         result->offset = l->query.found_offset;
@@ -202,13 +207,11 @@ static void on_before(struct job *job)
     partition_result *result = l->searched;
     l->searched = NULL;
     if (l->rc != 0) {
-        trace_warn(l->request->node->env.trace, "a search by time failed: %s",
-                   l->err.message);
+        search_failed(l, result);
         offsets_before_free(&l->before);
     } else {
-        l->rc = list_before(l, result);
+        result->error_code = error_to_kafka(list_before(l, result));
     }
-    result->error_code = error_to_kafka(l->rc);
     answer_rest(l);
 }
 

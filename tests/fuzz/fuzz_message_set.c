@@ -12,25 +12,11 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#define LIMIT ((size_t)256 * 1024)
+#include "tests/fuzz/fuzz_rules.h"
+
 #define PREFIX 12
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct record_rules rules_of(uint8_t choice)
-{
-    return (struct record_rules){
-        .now_ms = 1700000000000,
-        .timestamp_type = choice & 1,
-        .timestamp_before_max_ms = INT64_MAX,
-        .timestamp_after_max_ms = (choice & 2) != 0 ? INT64_MAX : 3600000,
-        .compacted = (choice & 4) != 0,
-        .keep_codec = (choice & 8) != 0,
-        .compression = (choice >> 4) % 5,
-        .compression_level = COMPRESSION_LEVEL_DEFAULT,
-        .expand_limit = LIMIT,
-    };
-}
 
 static void mend(uint8_t *data, size_t size)
 {
@@ -78,7 +64,7 @@ static void check_round(const struct buf *batch, int magic)
 
 static void take(uint8_t *data, size_t size, uint8_t choice)
 {
-    struct record_rules rules = rules_of(choice);
+    struct record_rules rules = fuzz_rules(choice);
     struct record_verdict verdict;
     mend(data, size);
     int rc = message_set_convert((struct bytes){data, (int32_t)size}, &rules,

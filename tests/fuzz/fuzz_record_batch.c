@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#define LIMIT ((size_t)256 * 1024)
+#include "tests/fuzz/fuzz_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,21 +30,6 @@ static void walk(const uint8_t *data, size_t size)
         record_control_type(&r);
     }
     record_iter_close(&it);
-}
-
-static struct record_rules rules_of(uint8_t choice)
-{
-    return (struct record_rules){
-        .now_ms = 1700000000000,
-        .timestamp_type = choice & 1,
-        .timestamp_before_max_ms = INT64_MAX,
-        .timestamp_after_max_ms = (choice & 2) != 0 ? INT64_MAX : 3600000,
-        .compacted = (choice & 4) != 0,
-        .keep_codec = (choice & 8) != 0,
-        .compression = (choice >> 4) % 5,
-        .compression_level = COMPRESSION_LEVEL_DEFAULT,
-        .expand_limit = LIMIT,
-    };
 }
 
 /* What was accepted is whole, and walks to its end. */
@@ -73,7 +58,7 @@ static void validate(uint8_t *data, size_t size, uint8_t choice)
     struct record_batch batch;
     if (record_batch_read(data, size, &batch, NULL) != 0)
         return;
-    struct record_rules rules = rules_of(choice);
+    struct record_rules rules = fuzz_rules(choice);
     struct record_verdict verdict;
     if (record_validate(data, &batch, &rules, &verdict, NULL) == 0) {
         if (verdict.rebuilt)

@@ -7,10 +7,14 @@ word in place of what two brokers cannot have in common (see `Side.blur`) and
 compares the rest field by field.
 """
 
+import contextlib
 import re
 import uuid
 
-from harness import messages, wire
+import pytest
+
+from harness import kafka, messages, wire
+from harness.broker import ApacheKafka, Started
 from harness.messages import NO_ID, versions
 from harness.wire import Closed, Connection
 
@@ -198,6 +202,31 @@ MARKER = "a-topic-to-mark-time"
 # was behind its controller even so; what differs for good differs again.
 READING = {"Metadata", "DescribeTopicPartitions", "DescribeConfigs", "DescribeLogDirs"}
 TRIES = 3
+
+
+@contextlib.contextmanager
+def started_pair(tmp_path_factory, settings, release=kafka.CURRENT):
+    """Gregor and a release of Apache Kafka, to be asked the same (test_same_*.py)."""
+    why = release.available()
+    if why:
+        pytest.skip(why)
+    other = ApacheKafka(
+        tmp_path_factory.mktemp("kafka"),
+        settings=settings,
+        heap=("-Xmx512M", "-XX:TieredStopAtLevel=1"),
+        release=release,
+    )
+    started = Started(tmp_path_factory)
+    try:
+        other.start()
+        one = started(settings=settings, options=["--profile", "kafka"])
+        compared = Pair(one, other)
+        yield compared
+        print(f"{compared.comparisons} answers compared")
+        compared.close()
+    finally:
+        other.close()
+        started.close()
 
 
 class Pair:

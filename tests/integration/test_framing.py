@@ -25,7 +25,7 @@ def test_api_versions_0_lists_produce_and_fetch(connection):
     offered = {key: (low, high) for key, low, high in api_triples(reader)}
     reader.end()
     assert offered[wire.PRODUCE] == (0, 13)
-    assert offered[wire.FETCH] == (4, 18)
+    assert offered[wire.FETCH] == (0, 18)
 
 
 def api_triples(reader):

@@ -4,21 +4,17 @@ tests/interop/test_old_same.py asks Apache Kafka 3.9.1 the same; here is what ne
 other broker.
 """
 
-import shutil
 import struct
 import time
-from pathlib import Path
 
 import pytest
 
 from harness import messages, wire
-from harness.broker import Started
 from harness.message_set import CODECS, golden, message, parse, wrapper
 from harness.message_set import messages as set_of
 from harness.messages import errors
 from harness.wire import Connection, batch
 
-SAMPLE = Path(__file__).resolve().parents[1] / "data" / "apache-kafka-4.3.0" / "data"
 GOLDEN = golden()
 ALL = 1 << 30
 OLD = [0, 1, 2, 3]
@@ -266,18 +262,6 @@ def test_a_corrupt_batch_is_not_made_good(gregor):
 
 
 # -- transactions and compaction, as Apache Kafka left them ------------------------
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    data = tmp_path_factory.mktemp("sample") / "data"
-    shutil.copytree(SAMPLE, data)
-    started = Started(tmp_path_factory)
-    # What lies in it is older than any retention; it must not go while we read.
-    yield started(
-        data=data, settings={"log.retention.ms": -1, "log.cleaner.enable": "false"}
-    )
-    started.close()
 
 
 def consume(connection, topic, version, offset):

@@ -1,16 +1,12 @@
 """A data directory that Apache Kafka 4.3.0 wrote, opened and served."""
 
-import shutil
 import struct
-from pathlib import Path
 
 import pytest
 
 from harness import messages, wire
-from harness.broker import Started
+from harness.sample import SAMPLE
 from harness.wire import Connection
-
-SAMPLE = Path(__file__).resolve().parents[1] / "data" / "apache-kafka-4.3.0" / "data"
 
 
 def is_partition(folder):
@@ -22,18 +18,6 @@ PARTITIONS = sorted(
     for folder in SAMPLE.iterdir()
     if is_partition(folder) and not folder.name.startswith("__cluster_metadata")
 )
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    data = tmp_path_factory.mktemp("sample") / "data"
-    shutil.copytree(SAMPLE, data)
-    started = Started(tmp_path_factory)
-    # What lies in it is older than any retention; it must not go while we read.
-    yield started(
-        data=data, settings={"log.retention.ms": -1, "log.cleaner.enable": "false"}
-    )
-    started.close()
 
 
 def on_disk(partition):

@@ -1,10 +1,8 @@
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from harness import kafka
 from harness.admin import create
-from harness.broker import ApacheKafka, Started
-from harness.compare import Pair
+from harness.compare import started_pair
 
 
 @pytest.fixture
@@ -30,23 +28,5 @@ COMPARED = {
 
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory):
-    """Gregor and Apache Kafka, to be asked the same (test_same_*.py)."""
-    why = kafka.available()
-    if why:
-        pytest.skip(why)
-    other = ApacheKafka(
-        tmp_path_factory.mktemp("kafka"),
-        settings=COMPARED,
-        heap=("-Xmx512M", "-XX:TieredStopAtLevel=1"),
-    )
-    started = Started(tmp_path_factory)
-    try:
-        other.start()
-        one = started(settings=COMPARED, options=["--profile", "kafka"])
-        compared = Pair(one, other)
+    with started_pair(tmp_path_factory, COMPARED) as compared:
         yield compared
-        print(f"{compared.comparisons} answers compared")
-        compared.close()
-    finally:
-        other.close()
-        started.close()

@@ -6,7 +6,6 @@ So each line that it prints must be one of those that tell no fault.
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
@@ -16,8 +15,8 @@ from harness import kafka, wire
 from harness.admin import create
 from harness.broker import AGAINST_KAFKA, ApacheKafka, Started, free_port
 from harness.member import Members
+from harness.sample import SAMPLE
 
-SAMPLE = Path(__file__).resolve().parents[1] / "data" / "apache-kafka-4.3.0" / "data"
 GOOD = [
     r"Dumping \S+",
     r"Log starting offset: \d+",

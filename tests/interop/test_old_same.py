@@ -8,8 +8,7 @@ import zlib
 import pytest
 
 from harness import kafka
-from harness.broker import ApacheKafka, Started
-from harness.compare import Accepted, Pair
+from harness.compare import Accepted, started_pair
 from harness.message_set import (
     LOG_APPEND_TIME,
     NOW,
@@ -37,27 +36,9 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """In place of the pair with the current Apache Kafka."""
-    why = kafka.LAST_TO_CONVERT.available()
-    if why:
-        pytest.skip(why)
-    other = ApacheKafka(
-        tmp_path_factory.mktemp("kafka"),
-        settings=SETTINGS,
-        heap=("-Xmx512M", "-XX:TieredStopAtLevel=1"),
-        release=kafka.LAST_TO_CONVERT,
-    )
-    started = Started(tmp_path_factory)
-    try:
-        other.start()
-        compared = Pair(
-            started(settings=SETTINGS, options=["--profile", "kafka"]), other
-        )
+    release = kafka.LAST_TO_CONVERT
+    with started_pair(tmp_path_factory, SETTINGS, release) as compared:
         yield compared
-        print(f"{compared.comparisons} answers compared")
-        compared.close()
-    finally:
-        other.close()
-        started.close()
 
 
 # -- asking ------------------------------------------------------------------------
