@@ -268,10 +268,10 @@ def test_broker_api_versions(tool):
     shown = tool("kafka-broker-api-versions")
     for line in (
         "Produce(0): 0 to 13 [usable: 13]",
-        "Fetch(1): 4 to 18 [usable: 18]",
-        "ListOffsets(2): 1 to 11 [usable: 11]",
+        "Fetch(1): 0 to 18 [usable: 18]",
+        "ListOffsets(2): 0 to 11 [usable: 11]",
         "Metadata(3): 0 to 13 [usable: 13]",
-        "CreateTopics(19): 2 to 7 [usable: 7]",
+        "CreateTopics(19): 0 to 7 [usable: 7]",
         "IncrementalAlterConfigs(44): 0 to 1 [usable: 1]",
         "DescribeTopicPartitions(75): 0 [usable: 0]",
     ):
