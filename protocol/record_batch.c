@@ -51,6 +51,14 @@ static int32_t sequence_after(int32_t sequence, int32_t increment)
     return (int32_t)(((uint32_t)sequence + (uint32_t)increment) & INT32_MAX);
 }
 
+int32_t record_sequence(const struct record_batch *batch, const struct record *record)
+{
+    if (batch->base_sequence < 0)
+        return NO_SEQUENCE;
+    return sequence_after(batch->base_sequence,
+                          (int32_t)(record->offset - batch->base_offset));
+}
+
 static int read_magic(uint8_t magic, struct err *err)
 {
     if (magic == RECORD_BATCH_MAGIC)

@@ -27,6 +27,12 @@
 
 enum timestamp_type { TIMESTAMP_CREATE_TIME = 0, TIMESTAMP_LOG_APPEND_TIME = 1 };
 
+/* As message.timestamp.type spells it. */
+static inline const char *timestamp_type_name(enum timestamp_type type)
+{
+    return type == TIMESTAMP_LOG_APPEND_TIME ? "LogAppendTime" : "CreateTime";
+}
+
 enum control_record_type {
     CONTROL_ABORT = 0,
     CONTROL_COMMIT = 1,
@@ -122,6 +128,9 @@ void record_iter_close(struct record_iter *it);
 /* 1, 0 or negative as record_iter_next; consumes from *raw_headers. */
 int record_header_next(struct bytes *raw_headers, struct record_header *out,
                        struct err *err);
+
+/* The sequence of a record of that batch; NO_SEQUENCE if the batch has none. */
+int32_t record_sequence(const struct record_batch *batch, const struct record *record);
 
 /* The enum control_record_type in the key of a control batch's record, or a
  * higher value of a later Kafka; -1 if the key is none. */

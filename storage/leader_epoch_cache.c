@@ -57,9 +57,14 @@ static bool assign(struct leader_epoch_cache *c, struct leader_epoch_entry entry
     return true;
 }
 
+struct reading {
+    int (*each)(void *context, const struct leader_epoch_entry *entry, struct err *err);
+    void *context;
+};
+
 static int read_line(void *context, struct str line, struct err *err)
 {
-    struct leader_epoch_cache *c = context;
+    struct reading *r = context;
     struct str rest;
     int64_t leader_epoch, start_offset;
     if (!checkpoint_take_int64(&line, &leader_epoch) ||
@@ -67,11 +72,28 @@ static int read_line(void *context, struct str line, struct err *err)
         checkpoint_take_word(&line, &rest) || leader_epoch < 0 ||
         leader_epoch > INT32_MAX || start_offset < 0)
         return err_set(err, ERR_CORRUPT, "an entry is no leader epoch and offset");
+    struct leader_epoch_entry entry = {(int32_t)leader_epoch, start_offset};
+    return r->each(r->context, &entry, err);
+}
+
+int leader_epoch_checkpoint_read(struct disk *disk, const char *path,
+                                 int (*each)(void *context,
+                                             const struct leader_epoch_entry *entry,
+                                             struct err *err),
+                                 void *context, struct err *err)
+{
+    struct reading r = {each, context};
+    return checkpoint_file_read(disk, path, read_line, &r, err);
+}
+
+static int take_entry(void *context, const struct leader_epoch_entry *entry,
+                      struct err *err)
+{
+    struct leader_epoch_cache *c = context;
     int rc = reserve(c, err);
-    if (rc != 0)
-        return rc;
-    assign(c, (struct leader_epoch_entry){(int32_t)leader_epoch, start_offset});
-    return 0;
+    if (rc == 0)
+        assign(c, *entry);
+    return rc;
 }
 
 int leader_epoch_cache_open(struct disk *disk, const char *path,
@@ -87,7 +109,7 @@ int leader_epoch_cache_open(struct disk *disk, const char *path,
         rc = err_nomem(err);
         goto fail;
     }
-    rc = checkpoint_file_read(disk, path, read_line, c, err);
+    rc = leader_epoch_checkpoint_read(disk, path, take_entry, c, err);
     if (rc != 0)
         goto fail;
     *out = c;

@@ -12,12 +12,21 @@
 
 #include "storage/disk.h"
 
+#define LEADER_EPOCH_CHECKPOINT "leader-epoch-checkpoint"
+
 struct leader_epoch_cache;
 
 struct leader_epoch_entry {
     int32_t leader_epoch;
     int64_t start_offset;
 };
+
+/* Calls `each` for every entry of the file, as checkpoint_file_read() does. */
+int leader_epoch_checkpoint_read(struct disk *disk, const char *path,
+                                 int (*each)(void *context,
+                                             const struct leader_epoch_entry *entry,
+                                             struct err *err),
+                                 void *context, struct err *err);
 
 /* Reads `path` (missing: empty). The path is copied. */
 int leader_epoch_cache_open(struct disk *disk, const char *path,

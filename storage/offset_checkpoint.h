@@ -11,6 +11,7 @@
 #define RECOVERY_POINT_CHECKPOINT "recovery-point-offset-checkpoint"
 #define HIGH_WATERMARK_CHECKPOINT "replication-offset-checkpoint"
 #define LOG_START_CHECKPOINT "log-start-offset-checkpoint"
+#define CLEANER_CHECKPOINT "cleaner-offset-checkpoint"
 
 /* Calls `each` for every entry; `topic` is borrowed for the call. A non-zero
  * result ends it and is returned. A missing file is empty; ERR_CORRUPT. */

@@ -2,14 +2,6 @@
 
 #include "storage/log_path.h"
 
-static struct offset_position parse(const struct offset_index *x, const uint8_t *entry)
-{
-    return (struct offset_position){
-        .offset = x->file.base_offset + (int32_t)load_be32(entry),
-        .position = (int32_t)load_be32(entry + 4),
-    };
-}
-
 static bool offset_above(const uint8_t *entry, int64_t relative_offset)
 {
     return (int32_t)load_be32(entry) > relative_offset;
@@ -62,7 +54,7 @@ static int read_last(struct offset_index *x, struct err *err)
         return 0;
     int rc = index_file_read(&x->file, count - 1, 1, entry, err);
     if (rc == 0 && makes_sense(entry))
-        x->last = parse(x, entry);
+        x->last = offset_index_decode(entry, x->file.base_offset);
     return rc;
 }
 
@@ -97,7 +89,7 @@ int offset_index_lookup(struct offset_index *x, int64_t offset,
     *out = (struct offset_position){.offset = x->file.base_offset};
     /* Only the ends were looked at when the file was opened. */
     if (found >= 0 && makes_sense(entry))
-        *out = parse(x, entry);
+        *out = offset_index_decode(entry, x->file.base_offset);
     return 0;
 }
 

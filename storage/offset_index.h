@@ -21,6 +21,15 @@ struct offset_position {
     int32_t position;
 };
 
+static inline struct offset_position offset_index_decode(const uint8_t *entry,
+                                                         int64_t base_offset)
+{
+    return (struct offset_position){
+        .offset = base_offset + (int32_t)load_be32(entry),
+        .position = (int32_t)load_be32(entry + 4),
+    };
+}
+
 struct offset_index {
     struct index_file file;
     struct offset_position last; /* (base offset, 0) while there is none */

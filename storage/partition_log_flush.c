@@ -123,7 +123,7 @@ static int sync_file(const struct log_flush *flush, int64_t base_offset,
 static int sync_epochs(const struct log_flush *flush, struct err *err)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/%s", flush->dir, LEADER_EPOCH_FILE);
+    snprintf(path, sizeof(path), "%s/%s", flush->dir, LEADER_EPOCH_CHECKPOINT);
     return sync_path(flush, path, err);
 }
 

@@ -8,8 +8,6 @@
 #include "storage/partition_log.h"
 #include "storage/segment.h"
 
-#define LEADER_EPOCH_FILE "leader-epoch-checkpoint"
-
 struct deleted_segment { /* renamed .deleted; its files go when it is due */
     int64_t base_offset;
     int64_t due_ms; /* monotonic */

@@ -18,7 +18,7 @@
 static int open_epochs(struct partition_log *log, bool clean, struct err *err)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/%s", log->dir, LEADER_EPOCH_FILE);
+    snprintf(path, sizeof(path), "%s/%s", log->dir, LEADER_EPOCH_CHECKPOINT);
     struct err why = {0};
     int rc = leader_epoch_cache_open(log->disk, path, &log->epochs, &why);
     if (rc == 0)

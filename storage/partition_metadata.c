@@ -10,7 +10,7 @@
 
 static int metadata_path(struct buf *out, const char *dir, struct err *err)
 {
-    buf_printf(out, "%s/partition.metadata", dir);
+    buf_printf(out, "%s/" PARTITION_METADATA_FILE, dir);
     return out->failed ? err_nomem(err) : 0;
 }
 
@@ -86,5 +86,5 @@ int partition_metadata_sync(struct disk *disk, const char *dir, struct err *err)
         disk->ops->close(disk, fd);
     }
     buf_free(&path);
-    return rc == 0 ? 0 : err_context(err, "%s/partition.metadata", dir);
+    return rc == 0 ? 0 : err_context(err, "%s/" PARTITION_METADATA_FILE, dir);
 }

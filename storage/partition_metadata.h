@@ -10,6 +10,8 @@
 #include "protocol/base/uuid.h"
 #include "storage/disk.h"
 
+#define PARTITION_METADATA_FILE "partition.metadata"
+
 /* ERR_NOT_FOUND: there is none. ERR_CORRUPT: it does not say a topic id. */
 int partition_metadata_read(struct disk *disk, const char *dir, struct uuid *topic_id,
                             struct err *err);

@@ -449,58 +449,91 @@ int producer_state_write(const struct producer_state *p, struct disk *disk,
     return rc;
 }
 
-static int decode_producer(struct producer_state *p, struct wire_reader *r,
-                           struct err *err)
+static void decode_entry(struct wire_reader *r, struct producer_snapshot_entry *out)
 {
-    int64_t producer_id = wire_read_int64(r);
-    int rc = reserve_txn(p, err);
-    if (rc != 0)
-        return rc;
-    struct producer *entry = find_or_add(p, producer_id);
-    if (entry == NULL)
-        return err_nomem(err);
-    if (entry->producer_epoch != NO_EPOCH)
-        return err_set(err, ERR_CORRUPT, "producer %lld is there twice",
-                       (long long)producer_id);
-    struct kept_batch last;
-    entry->producer_epoch = wire_read_int16(r);
-    last.last_sequence = wire_read_int32(r);
-    last.last_offset = wire_read_int64(r);
-    last.offset_delta = wire_read_int32(r);
-    entry->last_timestamp = last.timestamp = wire_read_int64(r);
-    entry->coordinator_epoch = wire_read_int32(r);
-    entry->txn_first_offset = wire_read_int64(r);
-    if (last.last_offset >= 0)
-        entry->batches[entry->count++] = last;
-    if (entry->txn_first_offset >= 0)
-        begin_txn(p, producer_id, entry->txn_first_offset);
-    else
-        entry->txn_first_offset = NO_OFFSET;
-    return 0;
+    out->producer_id = wire_read_int64(r);
+    out->producer_epoch = wire_read_int16(r);
+    out->last_sequence = wire_read_int32(r);
+    out->last_offset = wire_read_int64(r);
+    out->offset_delta = wire_read_int32(r);
+    out->last_timestamp = wire_read_int64(r);
+    out->coordinator_epoch = wire_read_int32(r);
+    out->current_txn_first_offset = wire_read_int64(r);
+    out->first_sequence = sequence_before(out->last_sequence, out->offset_delta);
 }
 
-static int decode_snapshot(struct producer_state *p, const struct buf *in,
-                           struct err *err)
+/* Checks what stands before the entries; *count: how many they are. */
+static int decode_header(struct wire_reader *r, const struct buf *in, int64_t *count,
+                         struct err *err)
 {
     if (in->len < SNAPSHOT_HEADER)
         return err_set(err, ERR_CORRUPT, "it is only %zu bytes long", in->len);
-    struct wire_reader r = wire_reader_of(in->data, in->len, NULL);
-    int version = wire_read_int16(&r);
-    uint32_t crc = (uint32_t)wire_read_int32(&r);
-    int64_t count = wire_read_int32(&r);
+    int version = wire_read_int16(r);
+    uint32_t crc = (uint32_t)wire_read_int32(r);
+    *count = wire_read_int32(r);
     if (version != SNAPSHOT_VERSION)
         return err_set(err, ERR_CORRUPT, "its version is %d, not %d", version,
                        SNAPSHOT_VERSION);
     if (crc !=
         crc32c(in->data + SNAPSHOT_COUNTED_FROM, in->len - SNAPSHOT_COUNTED_FROM))
         return err_set(err, ERR_CORRUPT, "its checksum does not hold");
-    if (count < 0 || wire_left(&r) != (uint64_t)count * SNAPSHOT_ENTRY)
+    if (*count < 0 || wire_left(r) != (uint64_t)*count * SNAPSHOT_ENTRY)
         return err_set(err, ERR_CORRUPT, "%lld producers do not fit its size",
-                       (long long)count);
-    for (int64_t i = 0; i < count; i++) {
-        int rc = decode_producer(p, &r, err);
+                       (long long)*count);
+    return 0;
+}
+
+int producer_snapshot_read(struct disk *disk, const char *path,
+                           int (*each)(void *context,
+                                       const struct producer_snapshot_entry *entry,
+                                       struct err *err),
+                           void *context, struct err *err)
+{
+    struct buf in = BUF_INIT;
+    int64_t count = 0;
+    int rc = disk_read_file(disk, path, SNAPSHOT_LIMIT, &in, err);
+    if (rc == 0) {
+        struct wire_reader r = wire_reader_of(in.data, in.len, NULL);
+        rc = decode_header(&r, &in, &count, err);
+        for (int64_t i = 0; rc == 0 && i < count; i++) {
+            struct producer_snapshot_entry entry;
+            decode_entry(&r, &entry);
+            rc = each(context, &entry, err);
+        }
         if (rc != 0)
-            return rc;
+            rc = err_context(err, "producer snapshot %s", path);
+    }
+    buf_free(&in);
+    return rc;
+}
+
+static int take_entry(void *context, const struct producer_snapshot_entry *from,
+                      struct err *err)
+{
+    struct producer_state *p = context;
+    int rc = reserve_txn(p, err);
+    if (rc != 0)
+        return rc;
+    struct producer *entry = find_or_add(p, from->producer_id);
+    if (entry == NULL)
+        return err_nomem(err);
+    if (entry->producer_epoch != NO_EPOCH)
+        return err_set(err, ERR_CORRUPT, "producer %lld is there twice",
+                       (long long)from->producer_id);
+    entry->producer_epoch = from->producer_epoch;
+    entry->last_timestamp = from->last_timestamp;
+    entry->coordinator_epoch = from->coordinator_epoch;
+    entry->txn_first_offset = NO_OFFSET;
+    if (from->last_offset >= 0)
+        entry->batches[entry->count++] = (struct kept_batch){
+            .last_offset = from->last_offset,
+            .timestamp = from->last_timestamp,
+            .last_sequence = from->last_sequence,
+            .offset_delta = from->offset_delta,
+        };
+    if (from->current_txn_first_offset >= 0) {
+        entry->txn_first_offset = from->current_txn_first_offset;
+        begin_txn(p, from->producer_id, from->current_txn_first_offset);
     }
     return 0;
 }
@@ -508,16 +541,9 @@ static int decode_snapshot(struct producer_state *p, const struct buf *in,
 int producer_state_read(struct producer_state *p, struct disk *disk, const char *path,
                         struct err *err)
 {
-    struct buf in = BUF_INIT;
     producer_state_clear(p);
-    int rc = disk_read_file(disk, path, SNAPSHOT_LIMIT, &in, err);
-    if (rc == 0) {
-        rc = decode_snapshot(p, &in, err);
-        if (rc != 0)
-            rc = err_context(err, "producer snapshot %s", path);
-    }
+    int rc = producer_snapshot_read(disk, path, take_entry, p, err);
     if (rc != 0)
         producer_state_clear(p);
-    buf_free(&in);
     return rc;
 }

@@ -92,4 +92,27 @@ int producer_state_write(const struct producer_state *p, struct disk *disk,
 int producer_state_read(struct producer_state *p, struct disk *disk, const char *path,
                         struct err *err);
 
+/* One producer as a snapshot file has it. */
+struct producer_snapshot_entry {
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t coordinator_epoch;
+    int64_t last_timestamp;
+    /* Its last batch; last_offset -1: none is known. */
+    int32_t first_sequence;
+    int32_t last_sequence;
+    int64_t last_offset;
+    int32_t offset_delta;             /* last offset - first offset */
+    int64_t current_txn_first_offset; /* -1: none */
+};
+
+/* Calls `each` for every producer of a snapshot file, in its order, after all of the
+ * file was found in order. A non-zero result ends it and is returned; ERR_CORRUPT,
+ * ERR_NOT_FOUND, …. Any thread. */
+int producer_snapshot_read(struct disk *disk, const char *path,
+                           int (*each)(void *context,
+                                       const struct producer_snapshot_entry *entry,
+                                       struct err *err),
+                           void *context, struct err *err);
+
 #endif

@@ -3,14 +3,6 @@
 #include "protocol/record_batch.h"
 #include "storage/log_path.h"
 
-static struct timestamp_offset parse(const struct time_index *x, const uint8_t *entry)
-{
-    return (struct timestamp_offset){
-        .timestamp = (int64_t)load_be64(entry),
-        .offset = x->file.base_offset + (int32_t)load_be32(entry + 8),
-    };
-}
-
 static bool timestamp_above(const uint8_t *entry, int64_t timestamp)
 {
     return (int64_t)load_be64(entry) > timestamp;
@@ -68,7 +60,7 @@ static int read_last(struct time_index *x, struct err *err)
         return 0;
     int rc = index_file_read(&x->file, count - 1, 1, entry, err);
     if (rc == 0 && makes_sense(entry))
-        x->last = parse(x, entry);
+        x->last = time_index_decode(entry, x->file.base_offset);
     return rc;
 }
 
@@ -97,7 +89,7 @@ int time_index_lookup(struct time_index *x, int64_t timestamp,
         return rc;
     *out = (struct timestamp_offset){NO_TIMESTAMP, x->file.base_offset};
     if (found >= 0 && makes_sense(entry))
-        *out = parse(x, entry);
+        *out = time_index_decode(entry, x->file.base_offset);
     return 0;
 }
 

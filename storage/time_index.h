@@ -22,6 +22,15 @@ struct timestamp_offset {
     int64_t offset;
 };
 
+static inline struct timestamp_offset time_index_decode(const uint8_t *entry,
+                                                        int64_t base_offset)
+{
+    return (struct timestamp_offset){
+        .timestamp = (int64_t)load_be64(entry),
+        .offset = base_offset + (int32_t)load_be32(entry + 8),
+    };
+}
+
 struct time_index {
     struct index_file file;
     struct timestamp_offset last; /* (-1, base offset) while there is none */

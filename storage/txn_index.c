@@ -31,18 +31,17 @@ static void encode(uint8_t *to, const struct aborted_txn *txn)
     store_be64(to + 26, (uint64_t)txn->last_stable_offset);
 }
 
-static int decode(const struct txn_index *x, const uint8_t *from,
-                  struct aborted_txn *txn, struct err *err)
+int txn_index_decode(const uint8_t entry[TXN_INDEX_ENTRY], struct aborted_txn *out,
+                     struct err *err)
 {
-    int version = (int16_t)load_be16(from);
+    int version = (int16_t)load_be16(entry);
     if (version != 0)
-        return err_set(err, ERR_CORRUPT, "%s/%020lld%s has an entry of version %d",
-                       x->dir, (long long)x->base_offset, TXN_INDEX_SUFFIX, version);
-    *txn = (struct aborted_txn){
-        .producer_id = (int64_t)load_be64(from + 2),
-        .first_offset = (int64_t)load_be64(from + 10),
-        .last_offset = (int64_t)load_be64(from + 18),
-        .last_stable_offset = (int64_t)load_be64(from + 26),
+        return err_set(err, ERR_CORRUPT, "an entry has version %d", version);
+    *out = (struct aborted_txn){
+        .producer_id = (int64_t)load_be64(entry + 2),
+        .first_offset = (int64_t)load_be64(entry + 10),
+        .last_offset = (int64_t)load_be64(entry + 18),
+        .last_stable_offset = (int64_t)load_be64(entry + 26),
     };
     return 0;
 }
@@ -64,9 +63,11 @@ static int walk(struct txn_index *x, int fd,
         int64_t whole = got / TXN_INDEX_ENTRY;
         for (int64_t i = 0; i < whole; i++) {
             struct aborted_txn txn = {0};
-            int rc = decode(x, chunk + i * TXN_INDEX_ENTRY, &txn, err);
-            if (rc == 0)
-                rc = each(context, count + i, &txn, err);
+            int rc = txn_index_decode(chunk + i * TXN_INDEX_ENTRY, &txn, err);
+            if (rc != 0)
+                return err_context(err, "%s/%020lld%s", x->dir,
+                                   (long long)x->base_offset, TXN_INDEX_SUFFIX);
+            rc = each(context, count + i, &txn, err);
             if (rc != 0)
                 return rc;
         }

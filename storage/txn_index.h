@@ -19,6 +19,10 @@
 
 #define TXN_INDEX_ENTRY 34
 
+/* Reads one entry; ERR_CORRUPT: it is of another version. */
+int txn_index_decode(const uint8_t entry[TXN_INDEX_ENTRY], struct aborted_txn *out,
+                     struct err *err);
+
 struct txn_index {
     struct disk *disk;
     const char *dir; /* borrowed from the log */
