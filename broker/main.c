@@ -1,5 +1,5 @@
 /* The program around libgregor: options, the ready line and file, signals, the
- * parent's death. */
+ * parent's death. Its commands are of tools/. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,9 +15,7 @@
 #include "broker/gregor.h"
 #include "broker/main_options.h"
 #include "broker/ready_file.h"
-
-#define EXIT_FAILED 1
-#define EXIT_USAGE 2
+#include "tools/command.h"
 
 static int64_t now_us(void)
 {
@@ -131,6 +129,8 @@ int main(int argc, char **argv)
     int64_t started_us = now_us();
     struct main_options o;
     char error[GREGOR_ERROR_SIZE];
+    if (argc > 1 && argv[1][0] != '-')
+        return command_run(argc - 1, argv + 1);
     if (main_options_read(argc, argv, &o, error) != 0)
         return complain(error, EXIT_USAGE);
     int result = EXIT_SUCCESS;

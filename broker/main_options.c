@@ -1,12 +1,14 @@
 #include "broker/main_options.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "tools/options.h"
 
 static const char HELP[] =
     "Usage: gregor [options]\n"
+    "       gregor COMMAND ...\n"
     "\n"
-    "A Kafka broker that starts in milliseconds.\n"
+    "A Kafka broker that starts in milliseconds, and its tools.\n"
     "\n"
     "  --data DIR             the data directory (./gregor-data)\n"
     "  --ephemeral            keep data in a private temporary folder, gone at exit\n"
@@ -27,122 +29,59 @@ static const char HELP[] =
     "Once it serves, one line on stdout says where:\n"
     "  gregor ready bootstrap=HOST:PORT data=DIR pid=N ms=N\n"
     "SIGTERM and SIGINT stop it cleanly. Exit status: 0 stopped, 1 could not start or\n"
-    "not write all at the end, 2 a bad option or setting.\n";
+    "not write all at the end, 2 a bad option or setting.\n"
+    "\n"
+    "Commands, each with a --help of its own:\n"
+    "  gregor dump-log FILE...     what logs, indexes, snapshots and checkpoints say\n";
 
 void main_options_help(FILE *out)
 {
     fputs(HELP, out);
 }
 
-/* What an option does with its value, or with none. */
-enum kind { TEXT, FLAG, LIST, LEVEL };
-
-struct option {
-    const char *name;
-    enum kind kind;
-    const char **text;
-    bool *flag;
-    const char **list;
-    size_t *count;
-};
-
-static int fail(char *error, const char *format, const char *what)
+static int fail(struct main_options *out, const struct err *err, char *error)
 {
-    snprintf(error, GREGOR_ERROR_SIZE, format, what);
+    main_options_free(out);
+    snprintf(error, GREGOR_ERROR_SIZE, "%s", err->message);
     return -1;
 }
 
-static int read_level(const char *text, enum gregor_log_level *out, char *error)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *out = (enum gregor_log_level)i;
-            return 0;
-        }
-    }
-    return fail(error, "--log is error, warn, info or debug, not '%s'", text);
-}
-
-static const struct option *find(const struct option *options, const char *name,
-                                 size_t len)
-{
-    for (; options->name != NULL; options++) {
-        if (strlen(options->name) == len && memcmp(options->name, name, len) == 0)
-            return options;
-    }
-    return NULL;
-}
-
-/* One option with its value, which stands behind '=' or is the next argument.
- * Returns how many arguments it took, or -1. */
-static int read_option(const struct option *options, char **argv,
-                       struct main_options *out, char *error)
-{
-    const char *equals = strchr(argv[0], '=');
-    size_t len = equals == NULL ? strlen(argv[0]) : (size_t)(equals - argv[0]);
-    const struct option *o = find(options, argv[0], len);
-    if (o == NULL)
-        return fail(error, "unknown option '%s'; --help lists them", argv[0]);
-    if (o->kind == FLAG) {
-        if (equals != NULL)
-            return fail(error, "%s takes no value", o->name);
-        *o->flag = true;
-        return 1;
-    }
-    const char *value = equals != NULL ? equals + 1 : argv[1];
-    if (value == NULL)
-        return fail(error, "%s wants a value", o->name);
-    if (o->kind == LEVEL) {
-        if (read_level(value, &out->broker.log_level, error) != 0)
-            return -1;
-    } else if (o->kind == LIST) {
-        o->list[(*o->count)++] = value;
-    } else if (*o->text != NULL) {
-        return fail(error, "%s is given twice", o->name);
-    } else {
-        *o->text = value;
-    }
-    return equals != NULL ? 1 : 2;
-}
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 int main_options_read(int argc, char **argv, struct main_options *out, char *error)
 {
     *out = (struct main_options){.broker = GREGOR_OPTIONS_INIT};
     struct gregor_options *b = &out->broker;
+    int level = (int)b->log_level;
     out->settings = calloc((size_t)argc, sizeof(*out->settings));
     out->topics = calloc((size_t)argc, sizeof(*out->topics));
+    struct err err;
     if (out->settings == NULL || out->topics == NULL) {
-        main_options_free(out);
-        return fail(error, "%s", "out of memory");
+        err_nomem(&err);
+        return fail(out, &err, error);
     }
     b->settings = out->settings;
     b->topics = out->topics;
     const struct option options[] = {
-        {"--advertise", TEXT, .text = &b->advertise},
-        {"--config", TEXT, .text = &b->config_file},
-        {"--data", TEXT, .text = &b->data_dir},
-        {"--ephemeral", FLAG, .flag = &b->ephemeral},
-        {"--exit-with-parent", FLAG, .flag = &out->exit_with_parent},
-        {"--help", FLAG, .flag = &out->help},
-        {"--listen", TEXT, .text = &b->listen},
-        {"--log", LEVEL},
-        {"--print-config", FLAG, .flag = &out->print_config},
-        {"--profile", TEXT, .text = &b->profile},
-        {"--ready-file", TEXT, .text = &out->ready_file},
-        {"--set", LIST, .list = out->settings, .count = &b->setting_count},
-        {"--topic", LIST, .list = out->topics, .count = &b->topic_count},
-        {"--version", FLAG, .flag = &out->version},
+        {"--advertise", OPTION_TEXT, .text = &b->advertise},
+        {"--config", OPTION_TEXT, .text = &b->config_file},
+        {"--data", OPTION_TEXT, .text = &b->data_dir},
+        {"--ephemeral", OPTION_FLAG, .flag = &b->ephemeral},
+        {"--exit-with-parent", OPTION_FLAG, .flag = &out->exit_with_parent},
+        {"--help", OPTION_FLAG, .flag = &out->help},
+        {"--listen", OPTION_TEXT, .text = &b->listen},
+        {"--log", OPTION_CHOICE, .choices = levels, .choice = &level},
+        {"--print-config", OPTION_FLAG, .flag = &out->print_config},
+        {"--profile", OPTION_TEXT, .text = &b->profile},
+        {"--ready-file", OPTION_TEXT, .text = &out->ready_file},
+        {"--set", OPTION_LIST, .list = out->settings, .count = &b->setting_count},
+        {"--topic", OPTION_LIST, .list = out->topics, .count = &b->topic_count},
+        {"--version", OPTION_FLAG, .flag = &out->version},
         {NULL},
     };
-    for (int i = 1; i < argc;) {
-        int took = read_option(options, argv + i, out, error);
-        if (took < 0) {
-            main_options_free(out);
-            return -1;
-        }
-        i += took;
-    }
+    if (options_read(options, argc, argv, NULL, NULL, &err) != 0)
+        return fail(out, &err, error);
+    b->log_level = (enum gregor_log_level)level;
     return 0;
 }
 

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from harness import kafka, wire
 from harness.admin import create
 from harness.broker import AGAINST_KAFKA, ApacheKafka, Started, free_port
+from harness.command import gregor
 from harness.member import Members
 from harness.sample import SAMPLE
 
@@ -201,6 +202,50 @@ RECORD_OF_GROUP = re.compile(
     r'key: {"type":"(?P<type>[12])","data":{"group":"(?P<group>[^"]+)"'
     r'.* payload: (?P<value><DELETE>|{"version":"[34]","data":{.*}})$'
 )
+
+
+def blocks(stderr):
+    """What is told of each file: a line without indent, and those behind it. Kafka's
+    tool has them in no order."""
+    found = {}
+    for line in stderr.splitlines():
+        if line.startswith("  "):
+            found[title].append(line)
+        else:
+            title = line
+            found[title] = []
+    return found
+
+
+# Option, suffix, and whether of the metadata log.
+KINDS = [
+    (["--print-data-log"], "log", False),
+    (["--offsets-decoder"], "log", False),
+    (["--cluster-metadata-decoder"], "log", True),
+    (["--cluster-metadata-decoder", "--skip-record-metadata"], "checkpoint", True),
+    (["--deep-iteration", "--max-bytes", "5000"], "log", False),
+    ([], "index", False),
+    ([], "timeindex", False),
+    (["--verify-index-only"], "timeindex", False),
+    (["--index-sanity-check"], "index", False),
+    ([], "snapshot", False),
+]
+
+
+@pytest.mark.parametrize("arguments, suffix, metadata", KINDS)
+def test_gregors_tool_prints_the_same(written, arguments, suffix, metadata):
+    files = files_of(written, suffix, metadata)
+    if "--offsets-decoder" in arguments:
+        files = [file for file in files if "__consumer_offsets" in str(file)]
+    elif "--print-data-log" in arguments:
+        # What is no text is decoded to signs that Java's output may not have.
+        files = [file for file in files if "__consumer_offsets" not in str(file)]
+    assert files or suffix == "checkpoint"
+    files = ",".join(map(str, files or [written / "bootstrap.checkpoint"]))
+    kafkas = kafka.run("kafka-dump-log", *arguments, "--files", files)
+    ours = gregor("dump-log", *arguments, "--files", files)
+    assert ours.stdout.splitlines() == kafkas.stdout.splitlines()
+    assert blocks(ours.stderr) == blocks(kafkas.stderr)
 
 
 def test_the_tool_would_complain(tmp_path):

@@ -4,7 +4,7 @@
 # What the binary is made of. A folder is newer than the build, too, when a file
 # in it came or went.
 sources=(meson.build meson_options.txt protocol config storage replication broker
-    tools/codegen)
+    tools)
 
 # release_is_fresh: whether build/gregor is as new as its sources. Asked at every
 # start, so it costs one find and no ninja.

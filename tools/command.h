@@ -1,0 +1,28 @@
+/* tools/command.h
+ *
+ * The commands of the program gregor besides the broker: gregor NAME …. They read
+ * data directories, and need no broker. */
+#ifndef GREGOR_TOOLS_COMMAND_H
+#define GREGOR_TOOLS_COMMAND_H
+
+#include "protocol/base/err.h"
+
+/* Exit statuses of the broker and of every command. */
+#define EXIT_FAILED 1 /* something could not be read, or is damaged */
+#define EXIT_USAGE 2  /* a bad option or setting: nothing was touched */
+
+/* Runs the command that argv[0] names, argv[1] being its first argument, and returns
+ * the exit status. EXIT_USAGE, with a sentence on stderr, if there is none of that
+ * name. */
+int command_run(int argc, char **argv);
+
+/* For commands: "gregor NAME: what went wrong" on stderr; returns `status`. */
+int command_complain(const char *command, const struct err *err, int status);
+
+/* The status of a command that wrote all of its output, or EXIT_FAILED, told on
+ * stderr, when stdout took not all of it. */
+int command_end(const char *command, int status);
+
+int dump_log_command(int argc, char **argv); /* tools/dump/dump_log.c */
+
+#endif
