@@ -32,7 +32,8 @@ static const char HELP[] =
     "not write all at the end, 2 a bad option or setting.\n"
     "\n"
     "Commands, each with a --help of its own:\n"
-    "  gregor dump-log FILE...     what logs, indexes, snapshots and checkpoints say\n";
+    "  gregor dump-log FILE...     what logs, indexes, snapshots and checkpoints say\n"
+    "  gregor inspect TOPIC[/PARTITION]  what a data directory holds of a topic\n";
 
 void main_options_help(FILE *out)
 {

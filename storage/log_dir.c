@@ -73,11 +73,11 @@ static int make_with_parents(struct log_dir *d, struct err *err)
     return rc != 0 ? rc : d->disk->ops->mkdir(d->disk, d->path, err);
 }
 
-static int survey(struct log_dir *d, struct survey *out, struct err *err)
+static int survey(struct log_dir *d, bool make, struct survey *out, struct err *err)
 {
     *out = (struct survey){0};
     int rc = d->disk->ops->list(d->disk, d->path, survey_entry, out, err);
-    if (rc == ERR_NOT_FOUND)
+    if (rc == ERR_NOT_FOUND && make)
         rc = make_with_parents(d, err);
     if (rc != 0)
         return err_context(err, "data directory %s", d->path);
@@ -89,7 +89,7 @@ static int survey(struct log_dir *d, struct survey *out, struct err *err)
     return 0;
 }
 
-static int lock(struct log_dir *d, struct err *err)
+int log_dir_lock(struct log_dir *d, struct err *err)
 {
     struct buf path = BUF_INIT;
     const char *name = path_in(&path, d, LOCK_FILE, err);
@@ -237,7 +237,7 @@ static int64_t parse_broker_epoch(const struct buf *in)
     return value;
 }
 
-static int take_clean_marker(struct log_dir *d, struct err *err)
+static int read_clean_marker(struct log_dir *d, bool take, struct err *err)
 {
     struct buf path = BUF_INIT;
     struct buf in = BUF_INIT;
@@ -247,7 +247,8 @@ static int take_clean_marker(struct log_dir *d, struct err *err)
     if (rc == 0) {
         d->clean = true;
         d->last_broker_epoch = parse_broker_epoch(&in);
-        rc = d->disk->ops->remove(d->disk, name, err);
+        if (take)
+            rc = d->disk->ops->remove(d->disk, name, err);
     } else if (rc == ERR_NOT_FOUND) {
         rc = 0;
     }
@@ -299,13 +300,13 @@ int log_dir_open(const struct log_dir_options *options, struct log_dir *out,
                         .node_id = options->node_id,
                         .last_broker_epoch = -1};
     d.path = strdup(options->path);
-    int rc = d.path == NULL ? err_nomem(err) : survey(&d, &found, err);
+    int rc = d.path == NULL ? err_nomem(err) : survey(&d, true, &found, err);
     if (rc == 0)
-        rc = lock(&d, err);
+        rc = log_dir_lock(&d, err);
     /* Looked at again under the lock: whoever held it may just have set up the
      * directory. */
     if (rc == 0)
-        rc = survey(&d, &found, err);
+        rc = survey(&d, true, &found, err);
     if (rc != 0)
         goto fail;
     rc = found.has_meta ? read_meta(&d, options, err) : ERR_NOT_FOUND;
@@ -315,7 +316,7 @@ int log_dir_open(const struct log_dir_options *options, struct log_dir *out,
         rc = write_meta(&d, options, err);
     }
     if (rc == 0)
-        rc = take_clean_marker(&d, err);
+        rc = read_clean_marker(&d, true, err);
     if (rc != 0)
         goto fail;
     *out = d;
@@ -323,6 +324,31 @@ int log_dir_open(const struct log_dir_options *options, struct log_dir *out,
 fail:
     log_dir_close(&d);
     return rc;
+}
+
+int log_dir_look(struct disk *disk, const char *path, struct log_dir *out,
+                 struct err *err)
+{
+    static const struct log_dir_options anybody = {.node_id = -1};
+    struct survey found;
+    struct log_dir d = {
+        .disk = disk, .lock_fd = -1, .node_id = -1, .last_broker_epoch = -1};
+    d.path = strdup(path);
+    int rc = d.path == NULL ? err_nomem(err) : survey(&d, false, &found, err);
+    if (rc == 0) {
+        rc = found.has_meta ? read_meta(&d, &anybody, err) : ERR_NOT_FOUND;
+        if (rc == ERR_NOT_FOUND)
+            rc = err_set(err, ERR_INVALID, "%s has no " META_FILE ", or an empty one",
+                         path);
+    }
+    if (rc == 0)
+        rc = read_clean_marker(&d, false, err);
+    if (rc != 0) {
+        log_dir_close(&d);
+        return rc;
+    }
+    *out = d;
+    return 0;
 }
 
 void log_dir_close(struct log_dir *d)

@@ -46,6 +46,15 @@ struct log_dir {
 int log_dir_open(const struct log_dir_options *options, struct log_dir *out,
                  struct err *err);
 
+/* Reads whose directory it is and how it was left, as log_dir_open() does, but makes,
+ * locks and takes away nothing: a broker may be using it. ERR_NOT_FOUND: there is no
+ * such directory; ERR_INVALID: it holds no meta.properties. log_dir_close() ends it. */
+int log_dir_look(struct disk *disk, const char *path, struct log_dir *out,
+                 struct err *err);
+
+/* Locks a directory that was looked at, until log_dir_close(). ERR_BUSY. */
+int log_dir_lock(struct log_dir *d, struct err *err);
+
 /* Makes durable what log_dir_open() did: it waits for no device, so that a broker
  * starts at once. Before this has returned 0 nothing may be written that a power
  * cut must not take, or that must not be trusted after one. Pool job. */

@@ -9,6 +9,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"dump-log", dump_log_command},
+    {"inspect", inspect_command},
 };
 
 int command_run(int argc, char **argv)

@@ -11,6 +11,9 @@
 #define EXIT_FAILED 1 /* something could not be read, or is damaged */
 #define EXIT_USAGE 2  /* a bad option or setting: nothing was touched */
 
+/* The broker's data directory where none is named. */
+#define DEFAULT_DATA "./gregor-data"
+
 /* Runs the command that argv[0] names, argv[1] being its first argument, and returns
  * the exit status. EXIT_USAGE, with a sentence on stderr, if there is none of that
  * name. */
@@ -23,6 +26,8 @@ int command_complain(const char *command, const struct err *err, int status);
  * stderr, when stdout took not all of it. */
 int command_end(const char *command, int status);
 
-int dump_log_command(int argc, char **argv); /* tools/dump/dump_log.c */
+/* tools/dump/dump_log.c, tools/inspect/inspect.c */
+int dump_log_command(int argc, char **argv);
+int inspect_command(int argc, char **argv);
 
 #endif

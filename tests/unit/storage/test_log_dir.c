@@ -199,6 +199,37 @@ START_TEST(apache_kafkas_directory_is_opened)
 }
 END_TEST
 
+START_TEST(looking_changes_nothing_and_needs_no_lock)
+{
+    struct fixture f;
+    struct log_dir seen;
+    open_fixture(&f);
+    ck_assert_int_eq(log_dir_look(&f.t.disk, f.options.path, &seen, &f.err),
+                     ERR_NOT_FOUND);
+    ck_assert(!temp_dir_has(&f.t, "deep"));
+    must_open(&f);
+    ck_assert_int_eq(log_dir_look(&f.t.disk, f.options.path, &seen, &f.err), 0);
+    ck_assert(uuid_equal(seen.directory_id, f.dir.directory_id));
+    ck_assert_int_eq(seen.node_id, 1);
+    ck_assert(!seen.clean);
+    ck_assert_int_eq(log_dir_lock(&seen, &f.err), ERR_BUSY);
+    log_dir_close(&seen);
+    ck_assert_int_eq(log_dir_mark_clean(&f.dir, 7, &f.err), 0);
+    log_dir_close(&f.dir);
+    ck_assert_int_eq(log_dir_look(&f.t.disk, f.options.path, &seen, &f.err), 0);
+    ck_assert(seen.clean);
+    ck_assert_int_eq(seen.last_broker_epoch, 7);
+    ck_assert(temp_dir_has(&f.t, "deep/data/.kafka_cleanshutdown"));
+    ck_assert_int_eq(log_dir_lock(&seen, &f.err), 0);
+    ck_assert_int_eq(open_dir(&f), ERR_BUSY);
+    log_dir_close(&seen);
+    temp_dir_write(&f.t, "deep/data/meta.properties", "");
+    ck_assert_int_eq(log_dir_look(&f.t.disk, f.options.path, &seen, &f.err),
+                     ERR_INVALID);
+    close_fixture(&f);
+}
+END_TEST
+
 GREGOR_TESTS("log_dir", a_missing_directory_is_made_and_known_again,
              a_wanted_cluster_id_is_taken, the_clean_marker_holds_for_one_start,
              two_brokers_cannot_share_a_directory,
@@ -206,4 +237,5 @@ GREGOR_TESTS("log_dir", a_missing_directory_is_made_and_known_again,
              what_a_killed_first_start_left_counts_as_empty,
              an_empty_meta_properties_of_a_power_cut_counts_as_missing,
              directories_of_others_are_refused, meta_properties_must_be_whole,
-             apache_kafkas_directory_is_opened)
+             apache_kafkas_directory_is_opened,
+             looking_changes_nothing_and_needs_no_lock)
