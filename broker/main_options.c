@@ -33,7 +33,8 @@ static const char HELP[] =
     "\n"
     "Commands, each with a --help of its own:\n"
     "  gregor dump-log FILE...     what logs, indexes, snapshots and checkpoints say\n"
-    "  gregor inspect TOPIC[/PARTITION]  what a data directory holds of a topic\n";
+    "  gregor inspect TOPIC[/PARTITION]  what a data directory holds of a topic\n"
+    "  gregor graduate             how to start Apache Kafka on a data directory\n";
 
 void main_options_help(FILE *out)
 {

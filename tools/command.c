@@ -9,6 +9,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"dump-log", dump_log_command},
+    {"graduate", graduate_command},
     {"inspect", inspect_command},
 };
 

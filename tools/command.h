@@ -26,8 +26,9 @@ int command_complain(const char *command, const struct err *err, int status);
  * stderr, when stdout took not all of it. */
 int command_end(const char *command, int status);
 
-/* tools/dump/dump_log.c, tools/inspect/inspect.c */
+/* tools/dump/dump_log.c, tools/graduate/graduate.c, tools/inspect/inspect.c */
 int dump_log_command(int argc, char **argv);
+int graduate_command(int argc, char **argv);
 int inspect_command(int argc, char **argv);
 
 #endif

@@ -222,17 +222,29 @@ static int print(struct dump *d, struct dump_source *s, dump_printer printer,
     return rc;
 }
 
-void dump_file(struct dump *d, const char *path)
+static struct dump_source source_of(const char *path)
 {
-    struct err err;
     const char *slash = strrchr(path, '/');
     const char *suffix;
     struct dump_source s = {.path = path, .name = slash == NULL ? path : slash + 1};
     if (!log_path_parse(s.name, &s.base_offset, &suffix))
         s.base_offset = -1;
     s.departure = departure_of(s.name);
-    fprintf(d->out, "Dumping %s\n", path);
+    return s;
+}
+
+bool dump_knows(const char *path)
+{
+    struct dump_source s = source_of(path);
+    return printer_of(&s) != NULL;
+}
+
+void dump_file(struct dump *d, const char *path)
+{
+    struct err err;
+    struct dump_source s = source_of(path);
     dump_printer printer = printer_of(&s);
+    fprintf(d->out, "Dumping %s\n", path);
     if (printer == NULL) {
         fflush(d->out);
         fprintf(d->complaints, "Ignoring unknown file %s\n", path);

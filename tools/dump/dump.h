@@ -54,4 +54,7 @@ void dump_free(struct dump *d);
 /* Prints one file: what it is tells its name. */
 void dump_file(struct dump *d, const char *path);
 
+/* Whether the file's name says that it is of a kind that can be printed. */
+bool dump_knows(const char *path);
+
 #endif

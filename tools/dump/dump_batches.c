@@ -15,7 +15,8 @@
 struct batches {
     struct dump *d;
     const struct dump_source *s;
-    int64_t last_offset;
+    int64_t last_offset; /* of the last record */
+    int64_t next_offset; /* behind the last batch; the base offset before the first */
     struct findings gaps;
 };
 
@@ -67,6 +68,21 @@ static int print_records(struct batches *w, const struct record_batch *batch,
     return rc;
 }
 
+/* Offsets may leave some out, where compaction was, but never go back. */
+static void check_order(struct batches *w, const struct record_batch *batch,
+                        int64_t position)
+{
+    struct err err;
+    if (batch->base_offset < w->next_offset) {
+        err_set(&err, ERR_CORRUPT,
+                "position %lld: a batch at offset %lld, where %lld or more must follow",
+                (long long)position, (long long)batch->base_offset,
+                (long long)w->next_offset);
+        dump_complain(w->d, w->s, &err);
+    }
+    w->next_offset = batch->last_offset + 1;
+}
+
 static void dump_batch(struct batches *w, const struct record_batch *batch,
                        int64_t position)
 {
@@ -80,6 +96,7 @@ static void dump_batch(struct batches *w, const struct record_batch *batch,
         if (d->o.deep_iteration)
             rc = print_records(w, batch, &err);
     }
+    check_order(w, batch, position);
     if (rc != 0)
         dump_complain(d, w->s, &err);
 }
@@ -121,6 +138,7 @@ static int dump_all(struct dump *d, const struct dump_source *s, struct err *err
         .d = d,
         .s = s,
         .last_offset = -1,
+        .next_offset = s->base_offset < 0 ? 0 : s->base_offset,
         .gaps = {.title = "Non-consecutive offsets in "},
     };
     int rc = walk(&w, err);
