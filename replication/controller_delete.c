@@ -136,10 +136,37 @@ static int drop_names_of_ids(struct deletion *d, struct err *err)
     return 0;
 }
 
-static int remove_topic(struct controller *c, struct uuid id, struct err *err)
+/* With a topic its settings go. Kafka 4.3 forgets them only if its image had them
+ * before the stretch of the log that it reads at once (ConfigurationsDelta.replay), so
+ * after a restart a topic made anew under that name would have the old ones again.
+ * Hence each is taken back by a record of its own. */
+static int remove_configs(struct deletion *d, struct str name, struct err *err)
 {
+    struct metadata_configs configs =
+        metadata_image_configs(controller_image(d->c), CONFIG_RESOURCE_TOPIC, name);
+    for (int32_t i = 0; i < configs.count; i++) {
+        struct config_record *record = controller_record(d->c, &config_record_type);
+        if (record == NULL)
+            return err_nomem(err);
+        record->resource_type = CONFIG_RESOURCE_TOPIC;
+        record->resource_name = name;
+        record->name = arena_str(d->arena, configs.items[i].name);
+        record->value = STR_NULL;
+        if (record->name.data == NULL)
+            return err_nomem(err);
+    }
+    return 0;
+}
+
+/* `name` is of the arena. */
+static int remove_topic(struct deletion *d, struct uuid id, struct str name,
+                        struct err *err)
+{
+    int rc = remove_configs(d, name, err);
+    if (rc != 0)
+        return rc;
     struct remove_topic_record *record =
-        controller_record(c, &remove_topic_record_type);
+        controller_record(d->c, &remove_topic_record_type);
     if (record == NULL)
         return err_nomem(err);
     record->topic_id = id;
@@ -165,7 +192,9 @@ static int fill(struct deletion *d, struct delete_topics_response *response,
             continue;
         result->name = arena_str(d->arena, metadata_topic_name(item->topic));
         result->topic_id = item->topic->id;
-        int rc = remove_topic(d->c, item->topic->id, err);
+        if (result->name.data == NULL)
+            return err_nomem(err);
+        int rc = remove_topic(d, result->topic_id, result->name, err);
         if (rc != 0)
             return rc;
     }

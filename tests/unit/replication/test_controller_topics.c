@@ -623,6 +623,33 @@ START_TEST(a_deleted_name_can_be_created_again_with_another_id)
 }
 END_TEST
 
+/* Kafka would have them back after a restart, were they not taken back one by one. */
+START_TEST(a_topics_settings_are_taken_back_with_it)
+{
+    struct controller_fixture f;
+    controller_fixture_open(&f, &one_broker);
+    creatable_topic topic = topic_of("t", 1, 1);
+    creatable_config configs[] = {{str_of("retention.ms"), str_of("5")},
+                                  {str_of("cleanup.policy"), str_of("compact")}};
+    topic.configs = configs;
+    topic.configs_count = 2;
+    create_one(&f, topic, KAFKA_NONE, NULL);
+    controller_fixture_topic(&f, "u", 1, 1);
+    int before = fake_log_count(&f.log, &config_record_type);
+    int appends = f.log.appends;
+    doomed_topic doomed[] = {{str_of("t"), UUID_ZERO}, {str_of("u"), UUID_ZERO}};
+    delete_topics(&f, doomed, 2);
+    ck_assert_int_eq(f.log.appends, appends + 1);
+    ck_assert_int_eq(fake_log_count(&f.log, &config_record_type), before + 2);
+    ck_assert_int_eq(fake_log_count(&f.log, &remove_topic_record_type), 2);
+    struct metadata_image *replayed = fake_log_replay(&f.log);
+    ck_assert_int_eq(
+        metadata_image_configs(replayed, CONFIG_RESOURCE_TOPIC, str_of("t")).count, 0);
+    metadata_image_destroy(replayed);
+    controller_fixture_close(&f);
+}
+END_TEST
+
 /* ---- growing ------------------------------------------------------------------- */
 
 typedef struct create_partitions_request_create_partitions_topic grown_topic;
@@ -754,6 +781,7 @@ GREGOR_TESTS("controller_topics", a_created_topic_is_answered_with_what_it_is,
              what_cannot_be_deleted_is_told, what_is_named_twice_is_not_deleted,
              nothing_is_deleted_where_that_is_disabled,
              a_deleted_name_can_be_created_again_with_another_id,
+             a_topics_settings_are_taken_back_with_it,
              a_topic_grows_with_its_own_replication_factor,
              a_growth_that_cannot_be_is_told,
              growth_is_validated_only_and_refused_twice_in_one_request)
