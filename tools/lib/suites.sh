@@ -208,6 +208,7 @@ suite_kafka() {
     build_release || return
     python_suite tests/interop/test_kafka_tools.py
     python_suite tests/interop/test_dump_log.py
+    python_suite tests/interop/test_both_ways.py
 }
 
 suite_same() {
