@@ -7,6 +7,7 @@
 #include "broker/group/group_coordinator.h"
 #include "broker/listener.h"
 #include "protocol/kafka_error.h"
+#include "replication/metadata_unused.h"
 #include "replication/metadata_version.h"
 #include "storage/metadata_log.h"
 
@@ -193,6 +194,8 @@ int server_open(const struct server_options *options, struct server **out,
         return rc;
     }
     s->node.owner = s;
+    struct broker_ids here = {&s->node.id, 1};
+    metadata_unused_report(s->image, here, options->env.trace);
     controller_add_publisher(s->controller, &s->dynamic.publisher);
     controller_add_publisher(s->controller,
                              replica_manager_publisher(s->node.replicas));

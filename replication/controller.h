@@ -121,8 +121,9 @@ struct controller_start {
 /* The first request: writes, in one append, the bootstrap records if the log has
  * none (feature levels, min.insync.replicas), an abort of a transaction that was left
  * open, the registrations of controller and brokers with the brokers unfenced,
- * and elections for partitions that have no leader but could have one (as a stopped
- * Kafka leaves them). rc: the log's, or ERR_UNSUPPORTED_VERSION if the log's
+ * all others fenced, and elections for partitions that have no leader but could have
+ * one (as a stopped Kafka leaves them) or are led by, or in sync with, brokers that
+ * are not there. rc: the log's, or ERR_UNSUPPORTED_VERSION if the log's
  * metadata.version is beyond ours. A broker's epoch is then in the image. */
 void controller_start(struct controller *c, struct controller_request *r,
                       const struct controller_start *start);

@@ -1,10 +1,14 @@
 /* replication/controller_brokers.c
  *
- * The start of a cluster: bootstrap records, registrations, elections; and blocks of
+ * The start of a cluster: bootstrap records and registrations; and blocks of
  * producer ids (Kafka: ActivationRecordsGenerator, ClusterControlManager,
  * ProducerIdControlManager). */
 #include "config/topic_config.h"
 #include "replication/controller_internal.h"
+
+/* In a BrokerRegistrationChangeRecord; 0 is neither. */
+#define FENCED 1
+#define UNFENCED (-1)
 
 /* ---- bootstrap -------------------------------------------------------------- */
 
@@ -133,8 +137,8 @@ static int add_registration(struct controller *c,
     return 0;
 }
 
-static int add_unfencing(struct controller *c, int32_t id, int64_t epoch,
-                         struct err *err)
+static int add_fencing(struct controller *c, int32_t id, int64_t epoch, int8_t fenced,
+                       struct err *err)
 {
     struct broker_registration_change_record *r =
         controller_record(c, &broker_registration_change_record_type);
@@ -142,121 +146,30 @@ static int add_unfencing(struct controller *c, int32_t id, int64_t epoch,
         return err_nomem(err);
     r->broker_id = id;
     r->broker_epoch = epoch;
-    r->fenced = -1;
-    return 0;
-}
-
-/* ---- elections ---------------------------------------------------------------- */
-
-/* Whether the broker serves once these records are there. */
-static bool comes_up(const struct controller_broker *brokers, int32_t count,
-                     const struct metadata_image *image, int32_t id)
-{
-    for (int32_t i = 0; i < count; i++)
-        if (brokers[i].id == id)
-            return true;
-    return metadata_broker_active(metadata_image_broker(image, id));
-}
-
-struct election {
-    struct controller *c;
-    const struct controller_broker *brokers;
-    int32_t broker_count;
-};
-
-/* The first replica, in order of preference, of those that may lead without losing
- * anything: in sync, or eligible since they were the last that were. */
-static int32_t elect(const struct election *e, const struct metadata_partition *p)
-{
-    struct broker_ids replicas = metadata_partition_replicas(p);
-    struct broker_ids isr = metadata_partition_isr(p);
-    struct broker_ids elr = metadata_partition_list(p, PARTITION_ELR);
-    for (int32_t i = 0; i < replicas.count; i++) {
-        int32_t id = replicas.ids[i];
-        if ((broker_ids_have(isr, id) || broker_ids_have(elr, id)) &&
-            comes_up(e->brokers, e->broker_count, controller_image(e->c), id))
-            return id;
-    }
-    return NO_LEADER;
-}
-
-/* Every replica of an empty ISR was eligible; the one that leads begins it again, and
- * the others join by fetching. */
-static int add_election(struct election *e, const struct metadata_topic *topic,
-                        int32_t partition, int32_t leader, struct err *err)
-{
-    const struct metadata_partition *p = &topic->partitions[partition];
-    struct partition_change_record *r =
-        controller_record(e->c, &partition_change_record_type);
-    if (r == NULL)
-        return err_nomem(err);
-    r->partition_id = partition;
-    r->topic_id = topic->id;
-    r->leader = leader;
-    if (broker_ids_have(metadata_partition_isr(p), leader))
-        return 0;
-    struct broker_ids elr = metadata_partition_list(p, PARTITION_ELR);
-    r->isr = controller_array(e->c, 1, sizeof(*r->isr));
-    r->eligible_leader_replicas =
-        controller_array(e->c, elr.count, sizeof(*r->eligible_leader_replicas));
-    if (r->isr == NULL || r->eligible_leader_replicas == NULL)
-        return err_nomem(err);
-    r->isr[0] = leader;
-    r->isr_count = 1;
-    if (elr.count > 0)
-        r->eligible_leader_replicas_count = 0;
-    for (int32_t i = 0; i < elr.count; i++)
-        if (elr.ids[i] != leader)
-            r->eligible_leader_replicas[r->eligible_leader_replicas_count++] =
-                elr.ids[i];
-    if (metadata_partition_list(p, PARTITION_LAST_KNOWN_ELR).count > 0)
-        r->last_known_elr_count = 0;
-    return 0;
-}
-
-static bool any_unclean(const struct election *e, struct broker_ids replicas)
-{
-    for (int32_t i = 0; i < e->broker_count; i++)
-        if (e->brokers[i].unclean && broker_ids_have(replicas, e->brokers[i].id))
-            return true;
-    return false;
-}
-
-/* Partitions without a leader get one; after an unclean stop every partition of that
- * broker gets a new leader epoch, mostly with the leader that it had. */
-static int elect_partition(struct election *e, const struct metadata_topic *topic,
-                           int32_t partition, struct err *err)
-{
-    const struct metadata_partition *p = metadata_topic_partition(topic, partition);
-    if (p == NULL)
-        return 0;
-    bool leads = p->leader != NO_LEADER && comes_up(e->brokers, e->broker_count,
-                                                    controller_image(e->c), p->leader);
-    if (leads && !any_unclean(e, metadata_partition_replicas(p)))
-        return 0;
-    int32_t leader = leads ? p->leader : elect(e, p);
-    if (leader == p->leader && leader == NO_LEADER)
-        return 0;
-    return add_election(e, topic, partition, leader, err);
-}
-
-static int elect_all(struct election *e, struct err *err)
-{
-    int32_t count;
-    const struct metadata_topic *const *topics =
-        metadata_image_topics(controller_image(e->c), &count);
-    if (count < 0)
-        return err_nomem(err);
-    for (int32_t i = 0; i < count; i++)
-        for (int32_t j = 0; j < topics[i]->partition_count; j++) {
-            int rc = elect_partition(e, topics[i], j, err);
-            if (rc != 0)
-                return rc;
-        }
+    r->fenced = fenced;
     return 0;
 }
 
 /* ---- requests ----------------------------------------------------------------- */
+
+/* Whoever does not begin with this controller is not there: brokers of a Kafka's
+ * cluster, whose directory this was (Kafka: ReplicationControlManager fences them when
+ * their sessions end). Nothing may be led by them or wait for them. */
+static int fence_others(struct controller *c, const struct controller_broker *brokers,
+                        int32_t count, struct err *err)
+{
+    int32_t known;
+    const struct metadata_broker *const *all =
+        metadata_image_brokers(controller_image(c), &known);
+    for (int32_t i = 0; i < known; i++) {
+        if (all[i]->fenced || controller_broker_begins(brokers, count, all[i]->id))
+            continue;
+        int rc = add_fencing(c, all[i]->id, all[i]->epoch, FENCED, err);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
 
 /* A broker's epoch is the offset of its registration, as Kafka's. */
 static int add_brokers(struct controller *c, const struct controller_broker *brokers,
@@ -268,10 +181,11 @@ static int add_brokers(struct controller *c, const struct controller_broker *bro
         int64_t epoch = next_offset + c->record_count;
         rc = add_registration(c, &brokers[i], epoch, err);
         if (rc == 0)
-            rc = add_unfencing(c, brokers[i].id, epoch, err);
+            rc = add_fencing(c, brokers[i].id, epoch, UNFENCED, err);
     }
-    struct election election = {c, brokers, count};
-    return rc == 0 ? elect_all(&election, err) : rc;
+    if (rc == 0)
+        rc = fence_others(c, brokers, count, err);
+    return rc == 0 ? controller_elect(c, brokers, count, err) : rc;
 }
 
 static int check_version(const struct controller *c, struct err *err)

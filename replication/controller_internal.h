@@ -170,4 +170,12 @@ bool controller_any_active(const struct controller *c, struct replica_list repli
  * cluster has (design: dev profile). */
 int32_t controller_replication_factor(const struct controller *c, int32_t wanted);
 
+/* replication/controller_elections.c */
+bool controller_broker_begins(const struct controller_broker *brokers, int32_t count,
+                              int32_t id);
+/* Records that give every partition the leader and the in-sync replicas that the
+ * brokers of this start allow. */
+int controller_elect(struct controller *c, const struct controller_broker *brokers,
+                     int32_t count, struct err *err);
+
 #endif

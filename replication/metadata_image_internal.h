@@ -151,6 +151,8 @@ int metadata_apply_remove_token(struct metadata_image *image, const void *messag
 int metadata_kept_write(const struct metadata_image *image,
                         const struct message_type *type, metadata_emit emit,
                         void *context, struct err *err);
+int32_t metadata_kept_count(const struct metadata_image *image,
+                            const struct message_type *type);
 void metadata_kept_free(struct metadata_image *image);
 
 #endif

@@ -224,3 +224,13 @@ int metadata_kept_write(const struct metadata_image *image,
             rc = emit_kept(kept, emit, context, err);
     return rc;
 }
+
+int32_t metadata_kept_count(const struct metadata_image *image,
+                            const struct message_type *type)
+{
+    int32_t count = 0;
+    const struct kept_record *kept = image->kept;
+    for (; kept != NULL; kept = kept->hh.next)
+        count += kept->type == type;
+    return count;
+}

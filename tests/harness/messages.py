@@ -72,6 +72,12 @@ def known():
     return {m.name: m for m in messages}
 
 
+@functools.cache
+def metadata_records():
+    messages = schema.parse_file(SCHEMAS / "metadata-records.schema")
+    return {m.name: m for m in messages}
+
+
 def uvarint(value):
     out = bytearray()
     while value > 0x7F:

@@ -92,6 +92,43 @@ START_TEST(partitions_that_a_stopped_kafka_left_without_leader_get_one)
 }
 END_TEST
 
+static bool in_sync_with(const struct metadata_partition *p, int32_t id, int32_t count)
+{
+    struct broker_ids isr = metadata_partition_isr(p);
+    return isr.count == count && broker_ids_have(isr, id);
+}
+
+START_TEST(brokers_that_are_not_there_lead_nothing_and_are_not_waited_for)
+{
+    struct controller_fixture f;
+    struct fixture_options options = {.brokers = 3, .profile = PROFILE_KAFKA};
+    controller_fixture_open(&f, &options);
+    controller_fixture_topic(&f, "everywhere", 3, 3);
+    controller_fixture_topic(&f, "once", 3, 1);
+    controller_fixture_start(&f, 1, false, NULL);
+
+    ck_assert(!metadata_image_broker(f.image, 1)->fenced);
+    ck_assert(metadata_image_broker(f.image, 2)->fenced);
+    ck_assert(metadata_image_broker(f.image, 3)->fenced);
+    for (int32_t i = 0; i < 3; i++) {
+        const struct metadata_partition *p =
+            controller_fixture_partition(&f, "everywhere", i);
+        ck_assert_int_eq(p->leader, 1);
+        ck_assert(in_sync_with(p, 1, 1));
+        ck_assert_int_eq(metadata_partition_replicas(p).count, 3);
+        p = controller_fixture_partition(&f, "once", i);
+        int32_t only = metadata_partition_replicas(p).ids[0];
+        ck_assert_int_eq(p->leader, only == 1 ? 1 : NO_LEADER);
+        ck_assert(in_sync_with(p, only, 1));
+    }
+    /* And once more: nothing is left to change. */
+    int changes = fake_log_count(&f.log, &partition_change_record_type);
+    controller_fixture_start(&f, 1, false, NULL);
+    ck_assert_int_eq(fake_log_count(&f.log, &partition_change_record_type), changes);
+    controller_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_transaction_left_open_is_aborted_at_the_start)
 {
     struct controller_fixture f;
@@ -332,6 +369,7 @@ GREGOR_TESTS("controller", a_new_cluster_begins_with_the_records_of_a_new_kafka,
              a_second_start_registers_again_and_bootstraps_nothing,
              an_unclean_start_raises_every_leader_epoch_in_one_append,
              partitions_that_a_stopped_kafka_left_without_leader_get_one,
+             brokers_that_are_not_there_lead_nothing_and_are_not_waited_for,
              a_transaction_left_open_is_aborted_at_the_start,
              a_metadata_version_of_a_later_kafka_is_refused,
              an_answer_comes_only_when_durable_applied_and_served,
