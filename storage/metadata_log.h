@@ -61,8 +61,9 @@ struct metadata_log_options {
 };
 
 /* Opens or makes the log and replays it; then this node leads, in a new epoch.
- * The LeaderChange batch is on disk with the first append. ERR_CORRUPT,
- * ERR_UNSUPPORTED_VERSION, what replay() says, or the disk. */
+ * The LeaderChange batch is on disk with the first append. ERR_MISMATCH: others vote
+ * in its quorum, who must not find it changed; ERR_CORRUPT, ERR_UNSUPPORTED_VERSION,
+ * what replay() says, or the disk. */
 int metadata_log_open(const struct metadata_log_options *options,
                       struct metadata_log **out, struct err *err);
 

@@ -230,6 +230,48 @@ static int read_quorum(struct metadata_log *l, struct err *err)
     return rc == ERR_CORRUPT || rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+/* Leading alone would tear the log apart from that of the other voters. */
+static int refuse_voters(const struct metadata_log *l, const int32_t *voters,
+                         int32_t count, struct err *err)
+{
+    char list[QUORUM_VOTERS_KEPT * 12] = "";
+    size_t len = 0;
+    for (int32_t i = 0; i < count && i < QUORUM_VOTERS_KEPT; i++)
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d",
+                                i == 0 ? "" : ", ", voters[i]);
+    return err_set(err, ERR_MISMATCH,
+                   "%s is of the quorum of %s%s, and node %d would lead it alone: it "
+                   "is left as it is",
+                   l->dir, list, count > QUORUM_VOTERS_KEPT ? ", …" : "", l->o.node_id);
+}
+
+static int check_voters(const struct metadata_log *l, const int32_t *voters,
+                        int32_t count, struct err *err)
+{
+    if (count == 0 || (count == 1 && voters[0] == l->o.node_id))
+        return 0;
+    return refuse_voters(l, voters, count, err);
+}
+
+/* Those that the log itself names (KIP-853). */
+static int check_voters_of_log(const struct metadata_log *l, struct err *err)
+{
+    int32_t ids[QUORUM_VOTERS_KEPT];
+    struct arena arena = ARENA_INIT;
+    struct voters_record record = VOTERS_RECORD_INIT;
+    struct bytes value = {l->voters.data, (int32_t)l->voters.len};
+    if (l->voters.len == 0)
+        return 0;
+    int rc = message_decode(&voters_record_type, 0, value, &arena, &record, err);
+    for (int32_t i = 0; rc == 0 && i < record.voters_count && i < QUORUM_VOTERS_KEPT;
+         i++)
+        ids[i] = record.voters[i].voter_id;
+    if (rc == 0)
+        rc = check_voters(l, ids, record.voters_count, err);
+    arena_reset(&arena);
+    return rc;
+}
+
 static void raise_epoch(struct metadata_log *l, int32_t seen)
 {
     if (seen > l->quorum.leader_epoch)
@@ -276,15 +318,19 @@ static int take_the_lead(struct metadata_log *l, const struct finding *found,
 int metadata_log_load(struct metadata_log *l, struct err *err)
 {
     struct finding found;
-    int rc = look_around(l, &found, err);
+    int rc = read_quorum(l, err);
+    if (rc == 0)
+        rc = check_voters(l, l->quorum.voters, l->quorum.voter_count, err);
+    if (rc == 0)
+        rc = look_around(l, &found, err);
     if (rc == 0)
         rc = open_log(l, &found, err);
     if (rc == 0)
         rc = replay(l, &found, err);
+    if (rc == 0)
+        rc = check_voters_of_log(l, err);
     if (rc == 0 && !l->has_records)
         rc = furnish(l, err);
-    if (rc == 0)
-        rc = read_quorum(l, err);
     if (rc == 0)
         rc = take_the_lead(l, &found, err);
     return rc;

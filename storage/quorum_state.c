@@ -18,6 +18,20 @@ static int take(json_t *root, const char *key, int64_t min, int64_t *out)
     return 0;
 }
 
+static int take_voters(json_t *root, struct quorum_state *out)
+{
+    json_t *voters = json_object_get(root, "currentVoters");
+    for (size_t i = 0; i < json_array_size(voters); i++) {
+        int64_t id;
+        if (take(json_array_get(voters, i), "voterId", 0, &id) != 0)
+            return ERR_CORRUPT;
+        if (i < QUORUM_VOTERS_KEPT)
+            out->voters[i] = (int32_t)id;
+        out->voter_count++;
+    }
+    return 0;
+}
+
 static int parse(json_t *root, struct quorum_state *out, struct err *err)
 {
     int64_t version, leader_id, leader_epoch;
@@ -28,9 +42,12 @@ static int parse(json_t *root, struct quorum_state *out, struct err *err)
     if (version > 1)
         return err_set(err, ERR_UNSUPPORTED_VERSION, "its data_version is %lld",
                        (long long)version);
-    *out =
-        (struct quorum_state){(int)version, (int32_t)leader_id, (int32_t)leader_epoch};
-    return 0;
+    *out = (struct quorum_state){.data_version = (int)version,
+                                 .leader_id = (int32_t)leader_id,
+                                 .leader_epoch = (int32_t)leader_epoch};
+    return take_voters(root, out) == 0
+               ? 0
+               : err_set(err, ERR_CORRUPT, "one of its voters has no id");
 }
 
 int quorum_state_read(struct disk *disk, const char *path, struct quorum_state *out,

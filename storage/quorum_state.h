@@ -8,10 +8,14 @@
 
 #include "storage/disk.h"
 
+#define QUORUM_VOTERS_KEPT 16
+
 struct quorum_state {
     int data_version;
     int32_t leader_id; /* -1: none */
     int32_t leader_epoch;
+    int32_t voters[QUORUM_VOTERS_KEPT]; /* the first of them; as read, of version 0 */
+    int32_t voter_count;                /* 0: the file names none */
 };
 
 /* ERR_NOT_FOUND, ERR_CORRUPT, ERR_UNSUPPORTED_VERSION. */

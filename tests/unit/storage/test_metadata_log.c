@@ -13,6 +13,7 @@
 #include "tests/support/temp_dir.h"
 
 #define FOLDER "data/" METADATA_LOG_FOLDER
+#define LOG_FILE "/00000000000000000000.log"
 #define NAMES_MAX 4096
 
 struct reply {
@@ -371,8 +372,7 @@ START_TEST(a_torn_tail_is_cut_off)
     must_append(f, "a");
     must_append(f, "b");
     kill_broker(f);
-    uint8_t *log =
-        fake_disk_content(&f->fake, FOLDER "/00000000000000000000.log", &len);
+    uint8_t *log = fake_disk_content(&f->fake, FOLDER LOG_FILE, &len);
     log[len - 3] ^= 1;
     start(f);
     ck_assert_int_eq(f->count, 1);
@@ -407,6 +407,99 @@ START_TEST(records_of_a_later_kafka_are_refused)
     value.len = 2;
     ck_assert_int_eq(metadata_record_decode(value, &arena, &record, &err), ERR_CORRUPT);
     arena_reset(&arena);
+}
+END_TEST
+
+static void refused_as_it_is(struct fixture *f, const char *voters)
+{
+    struct buf before = BUF_INIT;
+    size_t len;
+    const uint8_t *log = fake_disk_content(&f->fake, FOLDER LOG_FILE, &len);
+    buf_append(&before, log, len);
+    unsigned writes = f->fake.writes;
+    ck_assert_int_eq(try_start(f), ERR_MISMATCH);
+    ck_assert_msg(strstr(f->err.message, voters) != NULL, "%s", f->err.message);
+    ck_assert_uint_eq(f->fake.writes, writes);
+    log = fake_disk_content(&f->fake, FOLDER LOG_FILE, &len);
+    ck_assert_uint_eq(len, before.len);
+    ck_assert_mem_eq(log, before.data, len);
+    buf_free(&before);
+}
+
+START_TEST(a_quorum_of_others_is_refused)
+{
+    static const struct {
+        const char *state;
+        const char *voters;
+    } quorums[] = {
+        {"{\"leaderId\":2,\"leaderEpoch\":7,\"currentVoters\":[{\"voterId\":1},"
+         "{\"voterId\":2},{\"voterId\":3}],\"data_version\":0}",
+         "the quorum of 1, 2, 3"},
+        {"{\"leaderId\":9,\"leaderEpoch\":7,\"currentVoters\":[{\"voterId\":9}],"
+         "\"data_version\":0}",
+         "the quorum of 9"},
+    };
+    struct fixture *f = open_fixture();
+    must_append(f, "a");
+    stop(f);
+    for (size_t i = 0; i < sizeof(quorums) / sizeof(quorums[0]); i++) {
+        fake_disk_put(&f->fake, FOLDER "/quorum-state", quorums[i].state,
+                      strlen(quorums[i].state));
+        refused_as_it_is(f, quorums[i].voters);
+        expect_file(f, FOLDER "/quorum-state", quorums[i].state);
+    }
+    fake_disk_drop(&f->fake, FOLDER "/quorum-state");
+    start(f);
+    close_fixture(f);
+}
+END_TEST
+
+/* Appends a VotersRecord to the log of a broker that was stopped. */
+static void add_voters(struct fixture *f, int64_t offset, int32_t count)
+{
+    struct voters_record record = VOTERS_RECORD_INIT;
+    struct voters_record_voter voters[3];
+    struct record_batch_builder b;
+    struct buf log = BUF_INIT;
+    size_t len;
+    for (int32_t i = 0; i < count; i++)
+        voters[i] = (struct voters_record_voter){.voter_id = i + 1};
+    record.voters = voters;
+    record.voters_count = count;
+    record_batch_builder_init(&b, offset);
+    b.batch.leader_epoch = 1;
+    ck_assert_int_eq(metadata_control_add(&b, 1, CONTROL_KRAFT_VOTERS,
+                                          &voters_record_type, 0, &record, NULL),
+                     0);
+    ck_assert_int_eq(record_batch_builder_finish(&b, NULL), 0);
+    const uint8_t *content = fake_disk_content(&f->fake, FOLDER LOG_FILE, &len);
+    buf_append(&log, content, len);
+    buf_append(&log, b.out.data, b.out.len);
+    fake_disk_put(&f->fake, FOLDER LOG_FILE, log.data, log.len);
+    record_batch_builder_free(&b);
+    buf_free(&log);
+}
+
+START_TEST(a_quorum_of_others_in_the_log_is_refused)
+{
+    struct fixture *f = open_fixture();
+    must_append(f, "a");
+    int64_t next = metadata_log_next_offset(f->l);
+    stop(f);
+    add_voters(f, next, 1);
+    start(f);
+    next = metadata_log_next_offset(f->l);
+    must_append(f, "b");
+    next = metadata_log_next_offset(f->l);
+    stop(f);
+    add_voters(f, next, 3);
+    ck_assert_int_eq(try_start(f), ERR_MISMATCH);
+    ck_assert_ptr_nonnull(strstr(f->err.message, "the quorum of 1, 2, 3"));
+    expect_file(f, FOLDER "/quorum-state",
+                "{\"clusterId\":\"\",\"leaderId\":1,\"leaderEpoch\":2,\"votedId\":-1,"
+                "\"appliedOffset\":0,\"currentVoters\":[{\"voterId\":1}],"
+                "\"data_version\":0}");
+    close_fixture(f);
 }
 END_TEST
 
@@ -697,6 +790,7 @@ GREGOR_TESTS("metadata_log", a_new_directory_is_furnished_as_kafkas,
              a_failed_sync_refuses_all_that_follows,
              a_power_cut_takes_nothing_that_was_acknowledged, a_torn_tail_is_cut_off,
              an_unreadable_quorum_state_is_made_anew_from_the_log,
+             a_quorum_of_others_is_refused, a_quorum_of_others_in_the_log_is_refused,
              records_of_a_later_kafka_are_refused,
              a_grown_log_is_snapshot_and_replayed_from_there,
              a_busy_image_is_asked_again_later, a_failed_snapshot_harms_nothing,
