@@ -3,7 +3,8 @@
 A block that begins with ```sh is a script for bash, run in the order of the page
 in one folder that looks like a fresh clone. One whose first line starts with
 tools/run.sh or kafka-server-start.sh is a broker: once it is ready it is left
-running until the next such block, or the end. Kafka's scripts are on the PATH under
+running until the next such block, or one that begins with build/gregor graduate and
+wants it stopped, or the end. Kafka's scripts are on the PATH under
 their own names. Blocks marked otherwise (```text, ```c) are not commands.
 """
 
@@ -23,6 +24,7 @@ README = ROOT / "README.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 SECONDS = 100
 BROKERS = ("tools/run.sh", "kafka-server-start.sh")
+WANTS_NO_BROKER = "build/gregor graduate"
 KAFKA = ("127.0.0.1", 9092)
 
 
@@ -70,6 +72,8 @@ class Page:
         if block.startswith(BROKERS):
             self.start_broker(block)
             return
+        if block.startswith(WANTS_NO_BROKER):
+            self.stop_broker()
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", block],
             cwd=self.folder,
@@ -123,9 +127,10 @@ def test_every_command_of_the_readme_works(tmp_path):
         page.stop_broker()
 
 
-def test_the_readme_names_every_option():
+@pytest.mark.parametrize("command", [[], ["dump-log"], ["inspect"], ["graduate"]])
+def test_the_readme_names_every_option(command):
     helped = subprocess.run(
-        [ROOT / "build" / "gregor", "--help"], capture_output=True, text=True
+        [ROOT / "build" / "gregor", *command, "--help"], capture_output=True, text=True
     ).stdout
     options = set(re.findall(r"--[a-z][a-z-]+", helped))
     text = README.read_text()
