@@ -146,6 +146,24 @@ def test_an_index_that_leads_nowhere_is_not_followed(sample):
     )
 
 
+def test_the_largest_timestamp_may_lie_far_from_the_end(gregor):
+    broker = gregor(topics=["t:1:index.interval.bytes=100"])
+    with Connection(broker.address) as connection:
+        for stamp in (1_700_000_000_000, *[1_600_000_000_000] * 40):
+            batch = wire.batch([b"x" * 200], timestamp=stamp)
+            code, _ = wire.produce(connection, "t", 0, batch)
+            assert code == wire.NONE
+    broker.stop()
+    for index in ("*.timeindex", "*.index", None):
+        (segment,) = rows(shown("t/0", data=broker.data), "segment")
+        assert segment[1] == "40"
+        assert segment[3:] == ["2023-11-14T22:13:20.000Z"] * 2
+        # As Kafka leaves indexes that it has not trimmed.
+        if index is not None:
+            (path,) = (broker.data / "t-0").glob(index)
+            path.write_bytes(path.read_bytes() + bytes(1200))
+
+
 def test_a_broker_that_runs_is_not_disturbed(gregor, topic):
     broker = gregor(topics=[f"{topic}:2"])
     producer = Producer({"bootstrap.servers": broker.bootstrap})
@@ -204,3 +222,18 @@ def test_what_is_no_data_directory(tmp_path):
 
 def test_help():
     assert "--data" in gregor("inspect", "--help").stdout
+
+
+def test_metadata_that_a_snapshot_holds(gregor):
+    settings = {"metadata.log.max.record.bytes.between.snapshots": 1}
+    broker = gregor(settings=settings, topics=["first:2", "second"])
+    broker.restart()
+    broker.stop()
+    folder = broker.data / "__cluster_metadata-0"
+    assert list(folder.glob("*.checkpoint"))
+    # What the snapshot covers is not read in the log.
+    (log,) = folder.glob("*.log")
+    content = log.read_bytes()
+    log.write_bytes(content[:100] + b"!" + content[101:])
+    text = shown(data=broker.data)
+    assert {row[0] for row in rows(text, "topic")} == {"first", "second"}

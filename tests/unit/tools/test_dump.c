@@ -126,6 +126,10 @@ START_TEST(gaps_beyond_count_are_counted)
     says(r.complaints, "Non-consecutive offsets in " LOG "\n  -1 is followed by 10\n");
     says(r.complaints, "  10 is followed by 12\n");
     says(r.complaints, "\n  and 500 more\n");
+    int lines = 0;
+    for (const char *at = r.complaints; *at != '\0'; at++)
+        lines += *at == '\n';
+    ck_assert_int_eq(lines, 1 + 1000 + 1);
     ck_assert(!r.faulty); /* compaction leaves gaps */
     run_close(&r);
 }
