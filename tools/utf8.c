@@ -46,13 +46,17 @@ static int32_t take(const uint8_t *at, int32_t left, bool *good)
 
 void utf8_append(struct buf *out, struct bytes in)
 {
+    int32_t from = 0; /* of what is good, and not yet appended */
     for (int32_t i = 0; i < in.len;) {
         bool good;
         int32_t len = take(in.data + i, in.len - i, &good);
-        if (good)
-            buf_append(out, in.data + i, (size_t)len);
-        else
+        if (!good) {
+            buf_append(out, in.data + from, (size_t)(i - from));
             buf_append(out, "\xef\xbf\xbd", 3);
+            from = i + len;
+        }
         i += len;
     }
+    if (from < in.len)
+        buf_append(out, in.data + from, (size_t)(in.len - from));
 }
