@@ -10,7 +10,7 @@ said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 
 # gcc made the list: it names warnings that clang does not know.
-find protocol config storage replication broker -name '*.c' -o -name '*.cc' |
+find protocol config storage replication broker tools -name '*.c' -o -name '*.cc' |
     xargs -r -n 4 -P "$(nproc)" clang-tidy --quiet -p "$1" \
         --extra-arg=-Wno-unknown-warning-option >"$said" 2>/dev/null || {
     cat "$said"

@@ -7,7 +7,8 @@
 #   integration  the binary under ASan and UBSan, spoken to byte by byte
 #   kcat         kcat
 #   confluent    confluent-kafka
-#   kafka        Apache Kafka's command-line tools, its dump tool on our files
+#   kafka        Apache Kafka's command-line tools, its dump tool on our files, one
+#                directory handed to and fro
 #   same         one question to Apache Kafka and to Gregor, the answers compared
 #   groups       consumer groups: confluent-kafka, kafka-python, kafkajs, franz-go,
 #                sarama, Apache Kafka's tools

@@ -179,13 +179,16 @@ def test_partitions_that_the_metadata_has_and_the_directory_has_not(sample):
         (["--set", "nothing"], "--set wants key=value"),
         (["--set", "num.partitions=many"], "num.partitions"),
         (["--config", "/nowhere"], "/nowhere"),
+        (["--config", "bad.properties"], "bad.properties"),
         (["--set", "log.dirs=a,b"], "log.dirs names 2 directories"),
     ],
 )
 def test_bad_options_are_told(tmp_path, arguments, why):
+    bad = tmp_path / "bad.properties"
+    bad.write_text("num.partitions=none\n")
     done = command("graduate", *arguments, cwd=tmp_path, status=2)
     assert done.stderr.startswith("gregor graduate: ") and why in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [bad]
 
 
 def test_what_is_no_data_directory(tmp_path):

@@ -214,9 +214,9 @@ def test_what_is_not_there_or_not_understood(arguments, status, why):
 def test_what_is_no_data_directory(tmp_path):
     assert "cannot list" in inspect(data=tmp_path / "none", status=1).stderr
     (tmp_path / "photo.jpeg").write_bytes(b"smile")
-    assert "holds no meta.properties" in inspect(data=tmp_path, status=2).stderr
+    assert "holds no meta.properties" in inspect(data=tmp_path, status=1).stderr
     (tmp_path / "photo.jpeg").unlink()
-    assert "has no meta.properties" in inspect(data=tmp_path, status=2).stderr
+    assert "has no meta.properties" in inspect(data=tmp_path, status=1).stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -112,17 +112,22 @@ static int gather(struct graduation *g, struct err *err)
 }
 
 /* Judged as the broker does at a start; --data goes over all. */
-static int judge(struct graduation *g, struct err *err)
+static int judge(struct graduation *g, const struct buf *text, struct err *err)
 {
-    struct setting_override *all = arena_array(&g->arena, g->count + 1, sizeof(*all));
-    if (all == NULL)
+    size_t count = g->arguments.set_count;
+    struct setting_override *set = arena_array(&g->arena, count + 1, sizeof(*set));
+    if (set == NULL)
         return err_nomem(err);
-    memcpy(all, g->settings, g->count * sizeof(*all));
-    struct broker_config_input input = {.command_line = all,
-                                        .command_line_count = g->count};
+    memcpy(set, g->settings + g->file.count, count * sizeof(*set));
     if (g->arguments.data != NULL)
-        all[input.command_line_count++] = (struct setting_override){
-            STR_LITERAL("log.dirs"), str_of(g->arguments.data)};
+        set[count++] = (struct setting_override){STR_LITERAL("log.dirs"),
+                                                 str_of(g->arguments.data)};
+    struct broker_config_input input = {
+        .file_name = g->arguments.config_file,
+        .file = {(const char *)text->data, (int32_t)text->len},
+        .command_line = set,
+        .command_line_count = count,
+    };
     int rc = broker_config_create(&input, &g->config, err);
     if (rc == 0 && g->config->log_dirs.count > 1)
         rc = err_set(err, ERR_INVALID, "log.dirs names %zu directories; one is served",
@@ -137,7 +142,7 @@ static int read_settings(struct graduation *g, struct err *err)
     if (rc == 0)
         rc = gather(g, err);
     if (rc == 0)
-        rc = judge(g, err);
+        rc = judge(g, &text, err);
     buf_free(&text);
     return rc;
 }

@@ -68,20 +68,23 @@ static int read_operand(const char *text, struct str *topic, int32_t *partition,
     return 0;
 }
 
-static int show(struct inspection *in, const char *operand, struct err *err)
-{
+/* What there is to be shown. */
+struct wanted {
+    bool one; /* a topic, not the whole directory */
     struct str topic;
-    int32_t partition;
-    if (operand == NULL)
+    int32_t partition; /* -1: all of them */
+};
+
+static int show(struct inspection *in, const struct wanted *wanted, struct err *err)
+{
+    if (!wanted->one)
         return inspect_directory(in, err);
-    int rc = read_operand(operand, &topic, &partition, err);
-    if (rc != 0)
-        return rc;
-    return partition < 0 ? inspect_topic(in, topic, err)
-                         : inspect_partition(in, topic, partition, err);
+    return wanted->partition < 0
+               ? inspect_topic(in, wanted->topic, err)
+               : inspect_partition(in, wanted->topic, wanted->partition, err);
 }
 
-static int inspect(const char *data, const char *operand)
+static int inspect(const char *data, const struct wanted *wanted)
 {
     struct disk disk = {.ops = &disk_system_ops};
     struct inspection in;
@@ -89,13 +92,12 @@ static int inspect(const char *data, const char *operand)
     int status = 0;
     int rc = inspection_open(&in, &disk, data, stdout, stderr, &err);
     if (rc == 0) {
-        rc = show(&in, operand, &err);
+        rc = show(&in, wanted, &err);
         status = in.faulty ? EXIT_FAILED : 0;
         inspection_close(&in);
     }
     if (rc != 0)
-        status =
-            command_complain(NAME, &err, rc == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED);
+        status = command_complain(NAME, &err, EXIT_FAILED);
     return command_end(NAME, status);
 }
 
@@ -117,13 +119,15 @@ int inspect_command(int argc, char **argv)
                  : options_read(options, argc, argv, operands, &count, &err);
     if (rc == 0 && count > 1)
         rc = err_set(&err, ERR_INVALID, "one topic at a time; --help says more");
+    struct wanted wanted = {.one = count > 0};
+    if (rc == 0 && wanted.one)
+        rc = read_operand(operands[0], &wanted.topic, &wanted.partition, &err);
     if (rc != 0)
         status = command_complain(NAME, &err, EXIT_USAGE);
     else if (help)
         fputs(HELP, stdout);
     else
-        status = inspect(data == NULL ? DEFAULT_DATA : data,
-                         count == 0 ? NULL : operands[0]);
+        status = inspect(data == NULL ? DEFAULT_DATA : data, &wanted);
     free(operands);
     return status;
 }
