@@ -55,8 +55,8 @@ int32_t record_sequence(const struct record_batch *batch, const struct record *r
 {
     if (batch->base_sequence < 0)
         return NO_SEQUENCE;
-    return sequence_after(batch->base_sequence,
-                          (int32_t)(record->offset - batch->base_offset));
+    uint64_t delta = (uint64_t)record->offset - (uint64_t)batch->base_offset;
+    return sequence_after(batch->base_sequence, (int32_t)delta);
 }
 
 static int read_magic(uint8_t magic, struct err *err)

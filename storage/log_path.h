@@ -30,7 +30,8 @@ static inline void log_path(char *out, const char *dir, int64_t base_offset,
     snprintf(out, PATH_MAX, "%s/%020lld%s", dir, (long long)base_offset, suffix);
 }
 
-/* Whether `name` is 20 digits with a suffix behind; *suffix points into it. */
+/* Whether `name` is 20 digits with a suffix behind; *suffix points into it. A base
+ * offset that leaves no room for the relative ones of indexes is none. */
 static inline bool log_path_parse(const char *name, int64_t *base_offset,
                                   const char **suffix)
 {
@@ -41,7 +42,7 @@ static inline bool log_path_parse(const char *name, int64_t *base_offset,
             __builtin_add_overflow(value, name[i] - '0', &value))
             return false;
     }
-    if (name[20] != '.')
+    if (name[20] != '.' || value > INT64_MAX - UINT32_MAX)
         return false;
     *base_offset = value;
     *suffix = name + 20;

@@ -29,7 +29,11 @@ from harness.messages import errors
 from harness.wire import Connection
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+# Kafka's controller takes Gregor's registration for a broker that is still there until
+# its session ends.
 SETTINGS = """
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
 listeners=PLAINTEXT://127.0.0.1:{port}
 log.cleaner.enable=false
 num.partitions=2
@@ -49,7 +53,7 @@ class Graduated(ApacheKafka):
     """Kafka as `gregor graduate` would have it started."""
 
     def __init__(self, workdir, data, config, port):
-        super().__init__(workdir, data=data, heap=("-Xmx512M",))
+        super().__init__(workdir, data=data, heap=("-Xmx512M", "-XX:TieredStopAtLevel=1"))
         self.config = config
         self.port = port
 

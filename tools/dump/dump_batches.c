@@ -57,7 +57,7 @@ static int print_records(struct batches *w, const struct record_batch *batch,
         return rc;
     while ((rc = record_iter_next(&it, &record, err)) == 1) {
         /* The first record of a later segment is told as well, as by Kafka's tool. */
-        if (record.offset != w->last_offset + 1)
+        if ((uint64_t)record.offset != (uint64_t)w->last_offset + 1)
             findings_add(&w->gaps, "  %lld is followed by %lld",
                          (long long)w->last_offset, (long long)record.offset);
         w->last_offset = record.offset;
@@ -117,9 +117,8 @@ static int walk(struct batches *w, struct err *err)
     struct batch_walk walk;
     struct record_batch batch;
     int64_t position = 0;
-    int64_t end = w->s->size < d->o.max_bytes ? w->s->size : d->o.max_bytes;
-    if (d->o.max_bytes == INT32_MAX)
-        end = w->s->size;
+    bool all = d->o.max_bytes == INT32_MAX || w->s->size < d->o.max_bytes;
+    int64_t end = all ? w->s->size : d->o.max_bytes;
     batch_walk_headers(&walk, d->disk, w->s->fd, 0, end, window, sizeof(window));
     int rc;
     while ((rc = batch_walk_next(&walk, &batch, &position, err)) == 1)

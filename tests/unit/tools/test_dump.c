@@ -285,7 +285,8 @@ END_TEST
 START_TEST(names_that_tell_no_offset_are_refused)
 {
     static const char *const names[] = {"t-0/copy.log", "t-0/.log", "t-0/1.index",
-                                        "t-0/x.checkpoint"};
+                                        "t-0/x.checkpoint",
+                                        "t-0/09223372036854775807.index"};
     struct run r;
     run_open(&r);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
