@@ -199,6 +199,8 @@ int node_load(struct node *node, struct controller *controller,
         .file_delete_delay_ms = delay_ms,
         .producer_id_expiration_ms = config->producer_id_expiration_ms,
         .producer_expiry_interval_ms = config->producer_id_expiration_check_interval_ms,
+        .initial_task_delay_ms = config->log_initial_task_delay_ms,
+        .retention_check_interval_ms = config->log_retention_check_interval_ms,
     };
     rc = log_manager_open(&logs, &node->logs, err);
     if (rc != 0)

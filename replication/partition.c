@@ -28,11 +28,16 @@ struct partition_log *partition_log_of(const struct partition *p)
     return p->gone ? NULL : log_handle_log(&p->handle);
 }
 
+bool partition_commits_alone(const struct partition *p)
+{
+    return p->in_sync_count == 1 && p->leader_id == partition_context_of(p)->node_id;
+}
+
 /* A leader that is alone in sync has committed all that its log held when it was
  * opened: the checkpointed high watermark is older, or lost, after a crash. */
 static void take_over(const struct partition *p, struct partition_log *log)
 {
-    if (p->in_sync_count == 1 && p->flushing == NULL)
+    if (partition_commits_alone(p) && p->flushing == NULL)
         partition_log_set_high_watermark(log, partition_log_end_offset(log));
 }
 
@@ -221,7 +226,8 @@ int partition_delete_records(struct partition *p, int64_t before_offset,
                        "offset %lld is not between 0 and the high watermark %lld",
                        (long long)before, (long long)high_watermark);
     rc = partition_log_delete_records(log, before, err);
-    log_manager_check(partition_context_of(p)->logs, &p->handle);
+    if (!log_manager_check(partition_context_of(p)->logs, &p->handle))
+        log_manager_clean_up(partition_context_of(p)->logs, &p->handle);
     partition_moved(p);
     return rc;
 }

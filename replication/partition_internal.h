@@ -24,6 +24,9 @@ static inline struct partition_context *partition_context_of(const struct partit
     return (struct partition_context *)p->manager;
 }
 
+/* Whether this node leads it and no other replica is in sync. */
+bool partition_commits_alone(const struct partition *p);
+
 /* Before a partition is freed: ends its watches, and a flush forgets it. */
 void partition_detach(struct partition *p);
 

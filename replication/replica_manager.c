@@ -29,6 +29,7 @@ struct replica_topic {
 
 struct replica_manager {
     struct partition_context context; /* first: partition_context_of() */
+    struct log_owner owner;           /* what the logs ask and tell */
     struct metadata_publisher publisher;
     struct metadata_image *image; /* sorts its topics on demand, else only read */
     const struct broker_config *config;
@@ -419,6 +420,20 @@ static void publish(struct metadata_publisher *publisher,
     publishing_step(pub);
 }
 
+/* ---- the logs' owner ----------------------------------------------------- */
+
+static void on_log_moved(struct log_owner *owner, struct log_handle *h)
+{
+    (void)owner;
+    partition_moved((struct partition *)h);
+}
+
+static bool commits_alone(struct log_owner *owner, const struct log_handle *h)
+{
+    (void)owner;
+    return partition_commits_alone((const struct partition *)h);
+}
+
 /* ---- the manager --------------------------------------------------------- */
 
 int replica_manager_create(const struct replica_manager_options *o,
@@ -429,6 +444,7 @@ int replica_manager_create(const struct replica_manager_options *o,
         return err_nomem(err);
     m->context = (struct partition_context){
         .node_id = o->node_id, .logs = o->logs, .trace = o->trace};
+    m->owner = (struct log_owner){on_log_moved, commits_alone};
     m->publisher.publish = publish;
     m->image = o->image;
     m->config = o->config;
@@ -437,6 +453,7 @@ int replica_manager_create(const struct replica_manager_options *o,
         free(m);
         return rc;
     }
+    log_manager_set_owner(o->logs, &m->owner);
     *out = m;
     return 0;
 }

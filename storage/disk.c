@@ -138,14 +138,15 @@ static int64_t system_size(struct disk *d, int fd, struct err *err)
     return st.st_size;
 }
 
-static int64_t system_modified(struct disk *d, const char *path, struct err *err)
+static int system_modified_ms(struct disk *d, const char *path, int64_t *ms,
+                              struct err *err)
 {
     (void)d;
     struct stat st;
     if (stat(path, &st) != 0)
         return err_errno(err, errno, "cannot stat %s", path);
-    int64_t ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-    return ms < 0 ? 0 : ms;
+    *ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    return 0;
 }
 
 static bool byte_cached(int fd, int64_t at)
@@ -283,7 +284,7 @@ const struct disk_ops disk_system_ops = {
     .sync = system_sync,
     .truncate = system_truncate,
     .size = system_size,
-    .modified = system_modified,
+    .modified_ms = system_modified_ms,
     .cached = system_cached,
     .rename = system_rename,
     .remove = system_remove,

@@ -48,8 +48,8 @@ struct disk_ops {
     int (*sync)(struct disk *d, int fd, struct err *err);
     int (*truncate)(struct disk *d, int fd, int64_t size, struct err *err);
     int64_t (*size)(struct disk *d, int fd, struct err *err);
-    /* When its content last changed, in ms of the wall clock. */
-    int64_t (*modified)(struct disk *d, const char *path, struct err *err);
+    /* When the file's content last changed, wall clock. */
+    int (*modified_ms)(struct disk *d, const char *path, int64_t *ms, struct err *err);
     /* Whether a read there would not wait for the device. */
     bool (*cached)(struct disk *d, int fd, int64_t at, size_t len);
     int (*rename)(struct disk *d, const char *from, const char *to, struct err *err);

@@ -90,9 +90,11 @@ void log_handle_enter(struct log_handle *h, enum log_state next)
         [LOG_CLOSED] = {[LOG_OPENING] = true,
                         [LOG_OFFLINE] = true, /* its folder cannot be made */
                         [LOG_DELETING] = true},
-        [LOG_OPENING] =
-            {[LOG_ONLINE] = true, [LOG_OFFLINE] = true, [LOG_DELETING] = true},
-        [LOG_ONLINE] = {[LOG_CLOSED] = true, /* at the stop */
+        [LOG_OPENING] = {[LOG_ONLINE] = true,
+                         [LOG_OFFLINE] = true,
+                         [LOG_DELETING] = true,
+                         [LOG_CLOSED] = true}, /* retention is done with it */
+        [LOG_ONLINE] = {[LOG_CLOSED] = true,   /* at the stop */
                         [LOG_OFFLINE] = true,
                         [LOG_DELETING] = true},
         [LOG_OFFLINE] = {[LOG_DELETING] = true},
@@ -130,6 +132,7 @@ void log_handle_offline(struct log_manager *m, struct log_handle *h,
         trace_error(m->o.trace, "log %.*s-%d is offline until a restart: %s",
                     STR_ARGS(log_handle_topic(h)), h->partition, why->message);
     log_handle_enter(h, LOG_OFFLINE); /* else the log itself has said so */
+    log_owner_moved(m, h);
 }
 
 bool log_manager_check(struct log_manager *m, struct log_handle *h)
@@ -246,10 +249,24 @@ void log_manager_set_config(struct log_manager *m, struct uuid topic_id,
     struct topic_config *before = t->config;
     t->config = topic_config_acquire(config);
     for (int32_t i = 0; i < t->slots; i++) {
-        if (t->handles[i] != NULL && t->handles[i]->log != NULL)
-            partition_log_set_config(t->handles[i]->log, config);
+        struct log_handle *h = t->handles[i];
+        if (h != NULL && h->log != NULL)
+            partition_log_set_config(h->log, config);
+        if (h != NULL)
+            h->retention_due_ms = 0;
     }
     topic_config_release(before);
+}
+
+void log_manager_set_owner(struct log_manager *m, struct log_owner *owner)
+{
+    m->owner = owner;
+}
+
+void log_owner_moved(struct log_manager *m, struct log_handle *h)
+{
+    if (m->owner != NULL)
+        m->owner->moved(m->owner, h);
 }
 
 void log_manager_set_times(struct log_manager *m, int64_t file_delete_delay_ms,
@@ -269,6 +286,11 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t until_ms(int64_t due_ms, int64_t now_ms)
+{
+    return due_ms <= now_ms ? 0 : due_ms - now_ms;
+}
+
 /* What is due for one log; in how many ms it may have to be flushed or cleaned up. */
 static int64_t tick_log(struct log_manager *m, struct log_handle *h, int64_t now_ms)
 {
@@ -276,12 +298,12 @@ static int64_t tick_log(struct log_manager *m, struct log_handle *h, int64_t now
     int64_t cleanup_due_ms = partition_log_cleanup_due_ms(h->log);
     if (h->job == NULL && partition_log_flush_overdue(h->log))
         log_manager_start_flush(m, h, &err);
-    else if (h->job == NULL && cleanup_due_ms <= now_ms)
+    else if (cleanup_due_ms <= now_ms)
         log_manager_clean_up(m, h);
     int64_t flush_ms = h->topic->config->flush_ms;
     if (flush_ms != INT64_MAX)
         flush_ms = earlier(flush_ms, FLUSH_CHECK_MAX_MS);
-    return earlier(flush_ms, cleanup_due_ms - now_ms);
+    return earlier(flush_ms, until_ms(cleanup_due_ms, now_ms));
 }
 
 /* One pass over the open logs; returns in how many ms one of them wants the next. */
@@ -304,30 +326,42 @@ static int64_t tick_logs(struct log_manager *m, int64_t now_ms, bool rolls, bool
     return wait < LOG_CHECK_MIN_MS ? LOG_CHECK_MIN_MS : wait;
 }
 
-static bool is_due(int64_t *next_ms, int64_t now_ms, int64_t interval_ms)
+static bool is_due(int64_t *next_ms, int64_t now_ms, int64_t first_ms,
+                   int64_t interval_ms)
 {
     if (*next_ms == INT64_MIN) /* the first tick only sets the clocks */
-        *next_ms = now_ms + interval_ms;
+        *next_ms = clock_later_ms(now_ms, first_ms);
     if (now_ms < *next_ms)
         return false;
-    *next_ms = now_ms + interval_ms;
+    *next_ms = clock_later_ms(now_ms, interval_ms);
     return true;
+}
+
+static bool is_due_every(int64_t *next_ms, int64_t now_ms, int64_t interval_ms)
+{
+    return is_due(next_ms, now_ms, interval_ms, interval_ms);
 }
 
 int64_t log_manager_tick(struct log_manager *m, int64_t now_ms)
 {
-    bool rolls = is_due(&m->next_roll_ms, now_ms, ROLL_CHECK_MS);
-    bool expiry = is_due(&m->next_expiry_ms, now_ms, m->o.producer_expiry_interval_ms);
+    bool rolls = is_due_every(&m->next_roll_ms, now_ms, ROLL_CHECK_MS);
+    bool expiry =
+        is_due_every(&m->next_expiry_ms, now_ms, m->o.producer_expiry_interval_ms);
     bool checkpoint =
-        is_due(&m->next_checkpoint_ms, now_ms, m->o.checkpoint_interval_ms);
+        is_due_every(&m->next_checkpoint_ms, now_ms, m->o.checkpoint_interval_ms);
+    bool retention = is_due(&m->next_retention_ms, now_ms, m->o.initial_task_delay_ms,
+                            m->o.retention_check_interval_ms);
     int64_t wait = tick_logs(m, now_ms, rolls, expiry);
     if (checkpoint)
         log_manager_checkpoint(m);
+    if (retention)
+        log_manager_start_retention(m);
     log_manager_remove_doomed(m, now_ms);
     if (m->open != NULL)
         wait = earlier(wait, m->next_roll_ms - now_ms);
     wait = earlier(wait, m->next_expiry_ms - now_ms);
     wait = earlier(wait, m->next_checkpoint_ms - now_ms);
+    wait = earlier(wait, m->next_retention_ms - now_ms);
     for (struct doomed *d = m->doomed; d != NULL; d = d->next)
         wait = earlier(wait, d->due_ms - now_ms);
     return wait < 1 ? 1 : wait;
@@ -344,7 +378,8 @@ int log_manager_open(const struct log_manager_options *options,
     m->o = *options;
     if (m->o.recovery_threads < 1)
         m->o.recovery_threads = 1;
-    m->next_checkpoint_ms = m->next_expiry_ms = m->next_roll_ms = INT64_MIN;
+    m->next_checkpoint_ms = m->next_expiry_ms = INT64_MIN;
+    m->next_roll_ms = m->next_retention_ms = INT64_MIN;
     int rc = log_manager_read_checkpoints(m, err);
     if (rc != 0) {
         log_manager_destroy(m);

@@ -1,9 +1,10 @@
 /* storage/log_manager.h
  *
  * Owns the partition logs of one data directory: makes, opens, recovers,
- * flushes, checkpoints, deletes them (Kafka: LogManager).
+ * flushes, checkpoints, deletes them, and has old segments deleted by retention
+ * (Kafka: LogManager).
  *
- *        add ─► CLOSED ─► OPENING ─► ONLINE ─► OFFLINE
+ *        add ─► CLOSED ◄─► OPENING ─► ONLINE ─► OFFLINE
  *                  ▲  create  │         │          │
  *                  └──────────┴─────────┴──────────┴──► DELETING ─► (forgotten)
  *
@@ -30,7 +31,7 @@ struct log_topic;
 
 enum log_state {
     LOG_CLOSED,  /* known; its files, if any, are shut */
-    LOG_OPENING, /* a job opens or recovers it */
+    LOG_OPENING, /* a job opens or recovers it, or applies retention to it */
     LOG_ONLINE,
     LOG_OFFLINE,  /* the disk refused; waits for a restart */
     LOG_DELETING, /* takes no more requests */
@@ -54,6 +55,8 @@ struct log_handle {
     int64_t recovery_point;
     int64_t high_watermark;
     int64_t log_start_offset;
+    int64_t retention_due_ms; /* wall clock: when retention looks at it while it is
+                               * CLOSED; 0: at once, INT64_MAX: never */
     int32_t partition;
     uint8_t state; /* enum log_state */
     bool clean;    /* its files may be trusted without a scan */
@@ -72,6 +75,18 @@ struct log_manager_options {
     int64_t file_delete_delay_ms;        /* log.segment.delete.delay.ms */
     int64_t producer_id_expiration_ms;   /* producer.id.expiration.ms */
     int64_t producer_expiry_interval_ms; /* producer.id.expiration.check.interval.ms */
+    int64_t initial_task_delay_ms;       /* log.initial.task.delay.ms */
+    int64_t retention_check_interval_ms; /* log.retention.check.interval.ms */
+};
+
+/* Whose logs these are: the replication layer. Outlives the manager's jobs. */
+struct log_owner {
+    /* The log start offset of an open log moved, or a log went offline, without the
+     * owner's doing. */
+    void (*moved)(struct log_owner *owner, struct log_handle *h);
+    /* Whether all that the log holds counts as committed when it is opened, since
+     * nobody else has to have it: its high watermark then begins at its end. */
+    bool (*commits_alone)(struct log_owner *owner, const struct log_handle *h);
 };
 
 /* Reads the three checkpoint files. Start-up; may block. An unreadable
@@ -83,6 +98,10 @@ int log_manager_open(const struct log_manager_options *options,
 /* Frees; writes nothing. Only when no job runs: after log_manager_stop(), or
  * when none was started. Closes what is open. Accepts NULL. */
 void log_manager_destroy(struct log_manager *m);
+
+/* Before the first log is opened. Without an owner nobody hears, and high watermarks
+ * begin where the checkpoint says. */
+void log_manager_set_owner(struct log_manager *m, struct log_owner *owner);
 
 /* Registers a replica, CLOSED. Name and config are kept once a topic: the name is
  * copied, a reference on `config` taken. Touches no disk. ERR_EXISTS if that replica
@@ -150,6 +169,10 @@ int log_manager_flush(struct log_manager *m, struct log_handle *h,
  * offline (which the log has traced, once). True: it is offline. */
 bool log_manager_check(struct log_manager *m, struct log_handle *h);
 
+/* After partition_log_delete_records(): the files of what was deleted are renamed in
+ * a job now, or after the job that runs on the log, rather than some ticks later. */
+void log_manager_clean_up(struct log_manager *m, struct log_handle *h);
+
 /* Closes the logs, renames their folders TOPIC-PARTITION.HEX-delete, drops
  * them from the checkpoints; then calls back, and the handles are the
  * caller's again. The array is copied. Waiting requests hear ERR_NOT_FOUND.
@@ -157,7 +180,7 @@ bool log_manager_check(struct log_manager *m, struct log_handle *h);
 int log_manager_delete(struct log_manager *m, struct log_handle *const *handles,
                        int count, struct log_request *r, struct err *err);
 
-/* What is due by time: flush.ms, segment.ms, checkpoints, producer expiry,
+/* What is due by time: flush.ms, segment.ms, retention, checkpoints, producer expiry,
  * removal of deleted segments and folders. `now_ms` is the monotonic clock's. Returns
  * in how many ms it wants to be called again. */
 int64_t log_manager_tick(struct log_manager *m, int64_t now_ms);

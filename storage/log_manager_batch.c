@@ -197,7 +197,7 @@ static void delete_done(struct log_job *job)
     struct log_batch *b = (struct log_batch *)job;
     struct log_manager *m = b->m;
     struct log_request *request = b->request;
-    int64_t due = clock_mono_ms(m->o.clock) + m->o.file_delete_delay_ms;
+    int64_t due = clock_later_ms(clock_mono_ms(m->o.clock), m->o.file_delete_delay_ms);
     struct err gone;
     err_set(&gone, ERR_NOT_FOUND, "the log was deleted");
     end_checkpoints(b);

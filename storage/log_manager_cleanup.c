@@ -1,6 +1,6 @@
-/* Removing the files of segments that were deleted a while ago, a job a log. It
- * counts as the handle's one job, for the folder must not be renamed under it; a
- * flush that is asked for meanwhile follows it. */
+/* Renaming the files of segments that were deleted, and removing them a while later, a
+ * job a log. It counts as the handle's one job, for the folder must not be renamed
+ * under it; a flush that is asked for meanwhile follows it. */
 #include "storage/log_manager_internal.h"
 
 #include <stdlib.h>
@@ -21,26 +21,30 @@ static void clean_done(struct log_job *job)
     struct cleaning *c = (struct cleaning *)job;
     struct log_manager *m = job->m;
     struct log_handle *h = c->h;
-    log_cleanup_end(c->cleanup);
-    if (job->rc != 0)
+    partition_log_cleanup_end(h->log, c->cleanup, job->rc, &job->err);
+    h->job = NULL;
+    if (!log_manager_check(m, h) && job->rc != 0)
         trace_warn(m->o.trace,
                    "deleted segments of %.*s-%d stay until the next start: %s",
                    STR_ARGS(log_handle_topic(h)), h->partition, job->err.message);
-    h->job = NULL;
     if (h->state == LOG_DELETING)
         log_manager_handle_idle(m, h);
     else
         log_manager_next_flush(m, h);
+    log_manager_retention_cleaned(m, job);
     free(c);
 }
 
 void log_manager_clean_up(struct log_manager *m, struct log_handle *h)
 {
     struct err err;
+    if (h->state != LOG_ONLINE || h->job != NULL)
+        return; /* the next tick tries again, as it does for want of memory */
     struct cleaning *c = calloc(1, sizeof(*c));
     if (c == NULL)
-        return; /* the next tick tries again, as it does when begin() fails */
-    if (partition_log_cleanup_begin(h->log, &c->cleanup, &err) != 0 ||
+        return;
+    if (partition_log_cleanup_begin(h->log, clock_mono_ms(m->o.clock), &c->cleanup,
+                                    &err) != 0 ||
         c->cleanup == NULL) {
         free(c);
         return;

@@ -48,6 +48,28 @@ struct former {
 struct log_batch;
 struct checkpoint_job;
 
+/* The opening of one log. */
+struct log_opening {
+    struct log_job job;
+    struct log_handle *h;
+    struct log_folder folder;
+    struct topic_config *config; /* held while the pool reads it */
+    struct partition_log_options options;
+    struct partition_log_recovery recovery;
+    struct partition_log *log; /* NULL until work() has opened it */
+    bool fresh;                /* the folder was made by this job */
+    int64_t high_watermark;    /* where it begins; the log's end at most */
+    int64_t retention_due_ms;  /* see log_manager_retention.c */
+    struct buf dir;
+};
+
+/* One look at all logs. While it is under way, one of its jobs is. */
+struct retention_pass {
+    struct log_topic *topic; /* where it is: one reference; NULL: none is under way */
+    int32_t partition;       /* the next one of that topic */
+    struct log_job *cleanup; /* that it waits for; NULL: for none */
+};
+
 /* A clean stop under way. */
 struct log_stop {
     struct log_job job; /* the last one */
@@ -63,12 +85,14 @@ struct log_stop {
 
 struct log_manager {
     struct log_manager_options o;
+    struct log_owner *owner; /* may be NULL */
     struct log_topic *topics;
     struct log_handle *open; /* those with a log */
     struct former *former;
     struct doomed *doomed;
     struct log_batch *deletions; /* that wait for jobs, see submit_deletion() */
     struct log_batch *creations; /* that wait for `renaming` */
+    struct retention_pass retention;
     struct log_stop stop;
     bool stopping;
     int running;     /* jobs */
@@ -80,6 +104,7 @@ struct log_manager {
     int64_t next_checkpoint_ms;        /* INT64_MIN: before the first tick */
     int64_t next_expiry_ms;
     int64_t next_roll_ms;
+    int64_t next_retention_ms;
 };
 
 /* log_manager.c */
@@ -96,6 +121,7 @@ void log_requests_add(struct log_request **list, struct log_request *r);
 void log_handle_shut(struct log_manager *m, struct log_handle *h);
 void log_handle_offline(struct log_manager *m, struct log_handle *h,
                         const struct err *why);
+void log_owner_moved(struct log_manager *m, struct log_handle *h);
 static inline const char *log_manager_path(const struct log_manager *m)
 {
     return m->o.dir->path;
@@ -113,6 +139,15 @@ static inline struct log_folder log_handle_folder(const struct log_manager *m,
 /* log_manager_open.c */
 int log_manager_start_open(struct log_manager *m, struct log_handle *h,
                            struct err *err);
+/* Its steps, for jobs that do more. begin(): the handle enters OPENING; the caller
+ * submits. end() frees, and what the handle is then says the log that work() left. */
+struct log_opening *log_opening_begin(struct log_manager *m, struct log_handle *h,
+                                      struct err *err);
+void log_opening_work(struct log_opening *o); /* pool */
+void log_opening_end(struct log_opening *o);
+void log_opening_free(struct log_opening *o);
+/* The log is the handle's from now on. */
+void log_opening_take_log(struct log_opening *o);
 
 /* log_manager_flush.c */
 int log_manager_start_flush(struct log_manager *m, struct log_handle *h,
@@ -120,9 +155,11 @@ int log_manager_start_flush(struct log_manager *m, struct log_handle *h,
 /* The handle's job is done: the flush for those who came meanwhile, if any did. */
 void log_manager_next_flush(struct log_manager *m, struct log_handle *h);
 
-/* log_manager_cleanup.c */
-/* For a handle without a job whose log has files due for removal. */
-void log_manager_clean_up(struct log_manager *m, struct log_handle *h);
+/* log_manager_retention.c */
+void log_manager_start_retention(struct log_manager *m);
+/* A cleanup is done: the pass that waited for it goes on. */
+void log_manager_retention_cleaned(struct log_manager *m,
+                                   const struct log_job *cleanup);
 
 /* log_manager_batch.c */
 void log_manager_renaming_done(struct log_manager *m);

@@ -4,21 +4,9 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-struct opening {
-    struct log_job job;
-    struct log_handle *h;
-    struct log_folder folder;
-    struct topic_config *config; /* held while the pool reads it */
-    struct partition_log_options options;
-    struct partition_log_recovery recovery;
-    struct partition_log *log;
-    bool fresh; /* the folder was made by this job */
-    struct buf dir;
-};
-
-static void open_work(struct log_job *job)
+void log_opening_work(struct log_opening *o)
 {
-    struct opening *o = (struct opening *)job;
+    struct log_job *job = &o->job;
     struct log_manager *m = job->m;
     if (log_manager_settle(job) != 0)
         return;
@@ -33,7 +21,12 @@ static void open_work(struct log_job *job)
     job->rc = partition_log_open(&o->options, &o->log, &o->recovery, &job->err);
 }
 
-static void trace_recovery(struct opening *o)
+static void open_work(struct log_job *job)
+{
+    log_opening_work((struct log_opening *)job);
+}
+
+static void trace_recovery(struct log_opening *o)
 {
     const struct partition_log_recovery *r = &o->recovery;
     if (r->bytes_truncated > 0)
@@ -45,57 +38,64 @@ static void trace_recovery(struct opening *o)
                    (long long)partition_log_end_offset(o->log));
 }
 
-static void take_log(struct log_manager *m, struct opening *o)
+void log_opening_take_log(struct log_opening *o)
 {
+    struct log_manager *m = o->job.m;
     struct log_handle *h = o->h;
     h->log = o->log;
     h->unsynced |= o->fresh;
     DL_APPEND(m->open, h);
+    log_manager_settled(&o->job);
     partition_log_set_config(h->log, h->topic->config);
     partition_log_set_producer_expiration(h->log, m->o.producer_id_expiration_ms);
-    int64_t end = partition_log_end_offset(h->log);
-    int64_t high_watermark = o->fresh ? 0 : h->high_watermark;
-    if (high_watermark > end)
-        high_watermark = end;
-    if (high_watermark > partition_log_high_watermark(h->log))
-        partition_log_set_high_watermark(h->log, high_watermark);
+    partition_log_set_high_watermark(h->log, o->high_watermark);
     trace_recovery(o);
 }
 
-static void open_done(struct log_job *job)
+void log_opening_end(struct log_opening *o)
 {
-    struct opening *o = (struct opening *)job;
+    struct log_job *job = &o->job;
     struct log_manager *m = job->m;
     struct log_handle *h = o->h;
     struct log_request *waiters = h->waiters;
     h->job = NULL;
     h->waiters = NULL;
-    log_manager_settled(job);
-    if (job->rc == 0)
-        take_log(m, o);
+    if (o->log != NULL)
+        log_opening_take_log(o);
     if (h->state == LOG_DELETING)
         log_manager_handle_idle(m, h); /* which had no waiters left */
-    else if (job->rc == 0)
+    else if (o->log != NULL)
         log_handle_enter(h, LOG_ONLINE);
     else
         log_handle_offline(m, h, &job->err);
     log_requests_wake(waiters, job->rc, &job->err);
+    log_opening_free(o);
+}
+
+void log_opening_free(struct log_opening *o)
+{
     topic_config_release(o->config);
     buf_free(&o->dir);
     free(o);
 }
 
-int log_manager_start_open(struct log_manager *m, struct log_handle *h, struct err *err)
+static void open_done(struct log_job *job)
+{
+    log_opening_end((struct log_opening *)job);
+}
+
+struct log_opening *log_opening_begin(struct log_manager *m, struct log_handle *h,
+                                      struct err *err)
 {
     char name[FOLDER_NAME_SIZE];
-    struct opening *o = calloc(1, sizeof(*o));
+    struct log_opening *o = calloc(1, sizeof(*o));
     if (o == NULL)
-        return err_nomem(err);
+        return err_nomem(err), NULL;
     log_folder_name(name, log_handle_topic(h), h->partition);
     buf_printf(&o->dir, "%s/%s", log_manager_path(m), name);
     if (o->dir.failed) {
         free(o);
-        return err_nomem(err);
+        return err_nomem(err), NULL;
     }
     o->h = h;
     o->folder = log_handle_folder(m, h);
@@ -112,8 +112,18 @@ int log_manager_start_open(struct log_manager *m, struct log_handle *h, struct e
         .log_start_offset = h->log_start_offset,
         .producer_id_expiration_ms = m->o.producer_id_expiration_ms,
     };
+    bool alone = m->owner != NULL && m->owner->commits_alone(m->owner, h);
+    o->high_watermark = alone ? INT64_MAX : h->high_watermark;
     h->job = &o->job;
     log_handle_enter(h, LOG_OPENING);
+    return o;
+}
+
+int log_manager_start_open(struct log_manager *m, struct log_handle *h, struct err *err)
+{
+    struct log_opening *o = log_opening_begin(m, h, err);
+    if (o == NULL)
+        return ERR_NOMEM;
     log_manager_submit(m, &o->job, open_work, open_done);
     return 0;
 }

@@ -9,8 +9,9 @@
  * The work is split by concern: partition_log_append.c (append, roll),
  * partition_log_read.c (reads), partition_log_query.c (by time),
  * partition_log_load.c and partition_log_recovery.c (opening),
- * partition_log_truncate.c, partition_log_flush.c (syncing, sealing). Here: the
- * list of segments, the getters, and failing.
+ * partition_log_retention.c and partition_log_delete.c (the front goes),
+ * partition_log_truncate.c (the end goes), partition_log_flush.c (syncing,
+ * sealing). Here: the list of segments, the getters, and failing.
  *
  * Invariants
  * - There is at least one segment, and base offsets increase.
@@ -211,45 +212,6 @@ int log_create_segment(struct partition_log *log, int64_t base_offset, struct er
         return rc;
     log_add_segment(log, s);
     log->dir_changed = true;
-    return 0;
-}
-
-static int delete_segment(struct partition_log *log, int at, struct err *err)
-{
-    struct segment *s = log->segments[at];
-    struct deleted_segment deleted = {
-        .base_offset = s->base_offset,
-        .due_ms = clock_mono_ms(log->clock) + log->config->file_delete_delay_ms,
-    };
-    if (!buf_reserve(&log->deleted, sizeof(deleted))) {
-        log->deleted.failed = false; /* nothing was to be kept yet */
-        return err_nomem(err);
-    }
-    int rc = segment_mark_deleted(s, err);
-    if (rc != 0)
-        return rc;
-    buf_append(&log->deleted, &deleted, sizeof(deleted));
-    log->size_bytes -= s->size;
-    log->dir_changed = true;
-    log->newest.size = 0;
-    if (log->warm == s)
-        log->warm = NULL;
-    memmove(&log->segments[at], &log->segments[at + 1],
-            (size_t)(log->segment_count - at - 1) * sizeof(struct segment *));
-    log->segment_count--;
-    segment_close(s);
-    return 0;
-}
-
-int log_delete_segments(struct partition_log *log, int from, int to, struct err *err)
-{
-    /* From the outside in, so that a failure leaves a log without a hole. */
-    bool from_the_end = to == log->segment_count;
-    for (int left = to - from; left > 0; left--) {
-        int rc = delete_segment(log, from_the_end ? from + left - 1 : from, err);
-        if (rc != 0)
-            return rc;
-    }
     return 0;
 }
 

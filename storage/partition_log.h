@@ -192,22 +192,50 @@ bool partition_log_flush_overdue(const struct partition_log *log);
  * few minutes. */
 int partition_log_roll_if_due(struct partition_log *log, struct err *err);
 
-/* Raises log_start_offset (DeleteRecords). Whole segments below it are taken out
- * and renamed .deleted, to be removed by a cleanup. At or below log_start_offset
- * nothing happens; above the high watermark: ERR_OFFSET_OUT_OF_RANGE. */
+/* Raises log_start_offset (DeleteRecords). Whole segments below it are taken out, and
+ * their files are left to the next cleanup. At or below log_start_offset nothing
+ * happens; above the high watermark: ERR_OFFSET_OUT_OF_RANGE. */
 int partition_log_delete_records(struct partition_log *log, int64_t before_offset,
                                  struct err *err);
 
-/* Removes the files of segments that were deleted file.delete.delay.ms ago.
- * begin() gives NULL while none is due, which run() and end() accept. What
- * run() cannot remove is left for the next start; the log stays online. */
+/* Retention (Kafka: UnifiedLog.deleteOldSegments): takes out, from the oldest on, the
+ * segments below log_start_offset and, where cleanup.policy has delete, those that
+ * retention.bytes and retention.ms condemn; all below the high watermark. The log
+ * start offset follows, and the files are left to the next cleanup. When the active
+ * segment goes too, the next one is made first, at the log's end. Reads no file. */
+struct retention_outcome {
+    int deleted;    /* segments */
+    bool unknown;   /* it cannot go on before log_ages have been read */
+    int64_t due_ms; /* wall clock: when time may condemn the oldest one left */
+};
+int partition_log_retain(struct partition_log *log, struct retention_outcome *out,
+                         struct err *err);
+
+/* What retention.ms has to know of segments that have not been written to since the
+ * log was opened: their largest timestamp, or where records have none, when their
+ * file changed last. begin() names the next ones in question (NULL: none, and run()
+ * and end() accept that), run() reads their files, end() keeps what was found. The
+ * log may be used, changed and even closed (then log_ages_free()) meanwhile. */
+struct log_ages;
+int partition_log_ages_begin(struct partition_log *log, struct log_ages **out,
+                             struct err *err);
+int log_ages_run(struct log_ages *ages, struct err *err); /* pool job */
+void partition_log_ages_end(struct partition_log *log, struct log_ages *ages);
+void log_ages_free(struct log_ages *ages);
+
+/* What is left to do for segments that were taken out: their files are renamed
+ * .deleted at once, and removed file.delete.delay.ms after the deletion. begin() takes
+ * what is due at `now_ms`, and gives NULL while there is nothing, which run() and
+ * end() accept. A rename that fails takes the log offline. What run() cannot remove
+ * is left for the next start; the log stays online. */
 struct log_cleanup;
 /* When the next one is due, monotonic; INT64_MAX: nothing waits. */
 int64_t partition_log_cleanup_due_ms(const struct partition_log *log);
-int partition_log_cleanup_begin(struct partition_log *log, struct log_cleanup **out,
-                                struct err *err);
+int partition_log_cleanup_begin(struct partition_log *log, int64_t now_ms,
+                                struct log_cleanup **out, struct err *err);
 int log_cleanup_run(struct log_cleanup *cleanup, struct err *err); /* pool job */
-void log_cleanup_end(struct log_cleanup *cleanup);
+void partition_log_cleanup_end(struct partition_log *log, struct log_cleanup *cleanup,
+                               int rc, const struct err *err);
 
 /* Drops everything at or above `offset` (replication, recovery). Pool job or
  * start-up: rewrites indexes and producer state. */

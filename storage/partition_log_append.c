@@ -101,9 +101,7 @@ static bool must_roll(const struct partition_log *log, const struct record_batch
     return indexes_are_full(log, s);
 }
 
-/* Closes the active segment for good and starts the next. The closed one is
- * synced by the next flush; until then it keeps its descriptor. */
-static int roll(struct partition_log *log, int64_t base_offset, struct err *err)
+int log_roll(struct partition_log *log, int64_t base_offset, struct err *err)
 {
     struct segment *old = log_active(log);
     int rc = segment_write_out(old, true, err);
@@ -125,7 +123,7 @@ static int roll_for(struct partition_log *log, const struct record_batch *batch,
     if (batch->base_offset == log_active(log)->base_offset)
         return err_set(err, ERR_INVALID_RECORD,
                        "a batch of more offsets than a segment can have");
-    return roll(log, batch->base_offset, err);
+    return log_roll(log, batch->base_offset, err);
 }
 
 int log_read_end_txn(const uint8_t *data, const struct record_batch *batch,
@@ -266,6 +264,6 @@ int partition_log_roll_if_due(struct partition_log *log, struct err *err)
     if (s->size == 0 ||
         waited_ms(s, now_ms, now_ms) <= log->config->segment_ms - s->jitter_ms)
         return 0;
-    rc = roll(log, log->log_end_offset, err);
+    rc = log_roll(log, log->log_end_offset, err);
     return rc == 0 ? 0 : log_fail(log, rc, err);
 }

@@ -218,7 +218,9 @@ int partition_log_seal(struct partition_log *log, struct err *err)
     /* Never written: a power cut takes nothing that opening does not make anew. */
     if (log->log_end_offset == 0)
         return 0;
-    rc = segment_write_out(s, true, err);
+    rc = log_rename_deleted(log, err);
+    if (rc == 0)
+        rc = segment_write_out(s, true, err);
     if (rc == 0)
         rc = log_write_snapshot(log, log->log_end_offset, err);
     log->dir_changed = true; /* the snapshot */

@@ -8,9 +8,10 @@
 #include "storage/partition_log.h"
 #include "storage/segment.h"
 
-struct deleted_segment { /* renamed .deleted; its files go when it is due */
+struct deleted_segment { /* see partition_log_delete.c */
     int64_t base_offset;
-    int64_t due_ms; /* monotonic */
+    int64_t due_ms; /* monotonic: when its files go */
+    bool renamed;   /* they are called .deleted */
 };
 
 struct partition_log {
@@ -43,7 +44,7 @@ struct partition_log {
 
     bool sealed; /* nothing was appended or cut since the last seal */
 
-    struct buf deleted; /* of struct deleted_segment */
+    struct buf deleted; /* of struct deleted_segment, as they were taken out */
     struct err offline; /* code 0: online */
 };
 
@@ -73,9 +74,6 @@ void log_add_segment(struct partition_log *log, struct segment *s);
 /* Makes an empty segment at `base_offset` and adds it. */
 int log_create_segment(struct partition_log *log, int64_t base_offset, struct err *err);
 
-/* Takes segments [from, to) out, renames their files and closes them. */
-int log_delete_segments(struct partition_log *log, int from, int to, struct err *err);
-
 /* Notes that `s` is about to be read: of the segments but the active one only
  * the last such keeps its descriptors. */
 void log_warm(struct partition_log *log, struct segment *s);
@@ -90,9 +88,28 @@ int log_write_snapshot(struct partition_log *log, int64_t offset, struct err *er
 
 /* partition_log_append.c */
 
+/* Closes the active segment for good and starts the next at `base_offset`. The
+ * closed one is synced by the next flush; until then it keeps its descriptor. */
+int log_roll(struct partition_log *log, int64_t base_offset, struct err *err);
+
 /* Reads the marker of a control batch that ends a transaction. 1 and *out, or 0:
  * the batch is none. `data` is the whole batch. */
 int log_read_end_txn(const uint8_t *data, const struct record_batch *batch,
                      struct end_txn *out, struct err *err);
+
+/* partition_log_delete.c */
+
+/* How many segments lie wholly below `offset`; never all of them. */
+int log_count_below(const struct partition_log *log, int64_t offset);
+
+/* Makes `offset` the log start offset and takes the segments below it out; their
+ * files are left to a cleanup. Fails the log. */
+int log_raise_start(struct partition_log *log, int64_t offset, struct err *err);
+
+/* Takes segments [from, to) out, renames their files and closes them. May block. */
+int log_delete_segments(struct partition_log *log, int from, int to, struct err *err);
+
+/* Renames the files of what was taken out before. May block. */
+int log_rename_deleted(struct partition_log *log, struct err *err);
 
 #endif

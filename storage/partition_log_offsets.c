@@ -30,24 +30,28 @@ int partition_log_offsets_begin(struct partition_log *log, struct offsets_before
 }
 
 /* A file that was deleted meanwhile is older than any time. */
-static int64_t modified_at(const struct offsets_before *o, int at, int64_t now_ms,
-                           struct err *err)
+static int modified_at(const struct offsets_before *o, int at, int64_t now_ms,
+                       int64_t *ms, struct err *err)
 {
+    *ms = now_ms;
     if (at >= o->files)
-        return now_ms;
+        return 0;
     char path[PATH_MAX];
     log_path(path, o->dir, o->base_offsets[at], LOG_SUFFIX);
-    int64_t ms = o->disk->ops->modified(o->disk, path, err);
-    return ms == ERR_NOT_FOUND ? 0 : ms;
+    int rc = o->disk->ops->modified_ms(o->disk, path, ms, err);
+    if (rc == ERR_NOT_FOUND)
+        *ms = 0;
+    return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 int offsets_before_run(struct offsets_before *o, int64_t timestamp, int64_t now_ms,
                        struct err *err)
 {
     for (; o->count > 0; o->count--) {
-        int64_t ms = modified_at(o, o->count - 1, now_ms, err);
-        if (ms < 0)
-            return (int)ms;
+        int64_t ms;
+        int rc = modified_at(o, o->count - 1, now_ms, &ms, err);
+        if (rc != 0)
+            return rc;
         if (ms <= timestamp)
             break;
     }

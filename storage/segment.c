@@ -41,6 +41,7 @@ static struct segment *segment_alloc(struct disk *disk, const char *dir,
     s->created_ms = now_ms;
     s->first_timestamp = NO_TIMESTAMP;
     s->max_timestamp = (struct timestamp_offset){NO_TIMESTAMP, base_offset};
+    s->modified_ms = -1;
     offset_index_init(&s->offsets, disk, dir, base_offset);
     time_index_init(&s->times, disk, dir, base_offset);
     txn_index_init(&s->txns, disk, dir, base_offset, has_txn_index);
@@ -249,6 +250,7 @@ int segment_append(struct segment *s, const uint8_t *data,
     }
     segment_note_batch(s, batch, s->size, index_interval_bytes);
     s->size += batch->size;
+    s->modified_ms = -1;
     return 0;
 }
 
@@ -393,6 +395,7 @@ int segment_cut(struct segment *s, int64_t size, struct err *err)
     if (rc != 0)
         return segment_context(s, err);
     s->size = size;
+    s->modified_ms = -1;
     return 0;
 }
 
@@ -441,21 +444,50 @@ int segment_truncate_to(struct segment *s, int64_t offset, struct err *err)
     return relearn_max_timestamp(s, err);
 }
 
-int segment_mark_deleted(struct segment *s, struct err *err)
+static const char *const file_suffixes[] = {LOG_SUFFIX, OFFSET_INDEX_SUFFIX,
+                                            TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX,
+                                            SNAPSHOT_SUFFIX};
+
+#define FILE_SUFFIXES (sizeof(file_suffixes) / sizeof(*file_suffixes))
+
+/* The path of one of a segment's files, and what it is called on its way out. */
+static void deleted_path(char live[PATH_MAX],
+                         char deleted[PATH_MAX + sizeof(DELETED_SUFFIX)],
+                         const char *dir, int64_t base_offset, const char *suffix)
 {
-    static const char *const suffixes[] = {LOG_SUFFIX, OFFSET_INDEX_SUFFIX,
-                                           TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX,
-                                           SNAPSHOT_SUFFIX};
+    log_path(live, dir, base_offset, suffix);
+    snprintf(deleted, PATH_MAX + sizeof(DELETED_SUFFIX), "%s%s", live, DELETED_SUFFIX);
+}
+
+int segment_files_mark_deleted(struct disk *disk, const char *dir, int64_t base_offset,
+                               struct err *err)
+{
     char from[PATH_MAX];
     char to[PATH_MAX + sizeof(DELETED_SUFFIX)];
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-        if (strcmp(suffixes[i], TXN_INDEX_SUFFIX) == 0 && s->txns.count == 0)
-            continue;
-        log_path(from, s->dir, s->base_offset, suffixes[i]);
-        snprintf(to, sizeof(to), "%s%s", from, DELETED_SUFFIX);
-        int rc = s->disk->ops->rename(s->disk, from, to, err);
+    for (size_t i = 0; i < FILE_SUFFIXES; i++) {
+        deleted_path(from, to, dir, base_offset, file_suffixes[i]);
+        int rc = disk->ops->rename(disk, from, to, err);
         if (rc != 0 && rc != ERR_NOT_FOUND)
             return rc;
     }
     return 0;
+}
+
+int segment_files_remove_deleted(struct disk *disk, const char *dir,
+                                 int64_t base_offset, struct err *err)
+{
+    char live[PATH_MAX];
+    char path[PATH_MAX + sizeof(DELETED_SUFFIX)];
+    struct err why;
+    int rc = 0;
+    for (size_t i = 0; i < FILE_SUFFIXES; i++) {
+        deleted_path(live, path, dir, base_offset, file_suffixes[i]);
+        int one = disk->ops->remove(disk, path, &why);
+        if (one == 0 || one == ERR_NOT_FOUND || rc != 0)
+            continue;
+        rc = one; /* go on: the others can go all the same */
+        if (err != NULL)
+            *err = why;
+    }
+    return rc;
 }

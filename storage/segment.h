@@ -30,8 +30,12 @@ struct segment {
     int64_t first_timestamp; /* largest of the first batch; -1: none or unknown */
     /* The largest timestamp and the last offset of the batch that brought it. */
     struct timestamp_offset max_timestamp;
+    /* Of the .log's content, read for retention where no record has a timestamp; -1:
+     * not read since it last changed. */
+    int64_t modified_ms;
     bool max_timestamp_known;
-    bool indexes_missing; /* recovery has to make them anew */
+    bool from_future_told; /* that its largest timestamp keeps it from expiring */
+    bool indexes_missing;  /* recovery has to make them anew */
     struct offset_index offsets;
     struct time_index times;
     struct txn_index txns;
@@ -117,8 +121,11 @@ int segment_cut(struct segment *s, int64_t size, struct err *err);
 /* Drops what is at or above `offset`, from the indexes too. */
 int segment_truncate_to(struct segment *s, int64_t offset, struct err *err);
 
-/* Renames every file of the segment to the same with .deleted behind. Missing
- * ones are none. */
-int segment_mark_deleted(struct segment *s, struct err *err);
+/* Renames every file of a segment to the same with .deleted behind, and removes
+ * those. Missing ones are none. Touch nothing but the disk. */
+int segment_files_mark_deleted(struct disk *disk, const char *dir, int64_t base_offset,
+                               struct err *err);
+int segment_files_remove_deleted(struct disk *disk, const char *dir,
+                                 int64_t base_offset, struct err *err);
 
 #endif

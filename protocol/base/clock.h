@@ -29,4 +29,11 @@ static inline int64_t clock_mono_ms(const struct clock *clock)
     return clock->mono_us(clock) / 1000;
 }
 
+/* `delay_ms` after `ms`; INT64_MAX where there is no such time. */
+static inline int64_t clock_later_ms(int64_t ms, int64_t delay_ms)
+{
+    int64_t later;
+    return __builtin_add_overflow(ms, delay_ms, &later) ? INT64_MAX : later;
+}
+
 #endif

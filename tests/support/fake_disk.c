@@ -11,7 +11,7 @@ struct fake_file {
     struct fake_file *next;
     struct buf content;
     struct buf synced;
-    int64_t modified_ms;
+    int64_t modified_ms; /* power cuts leave it */
 };
 
 struct fake_name {
@@ -104,6 +104,11 @@ static void copy_buf(struct buf *to, const struct buf *from)
     must(!to->failed);
 }
 
+static void touch(const struct fake_disk *d, struct fake_file *f)
+{
+    f->modified_ms = d->clock == NULL ? 0 : clock_wall_ms(d->clock);
+}
+
 /* Descriptors. */
 
 static struct fake_file *file_of(struct fake_disk *d, int fd)
@@ -142,8 +147,10 @@ static int fake_open(struct disk *disk, const char *path, int flags, int *fd,
     struct fake_file *f = name == NULL ? new_file(d) : name->file;
     if (name == NULL)
         add_name(&d->live, path, f);
-    if (flags & DISK_TRUNCATE)
+    if (name == NULL || (flags & DISK_TRUNCATE)) {
         f->content.len = 0;
+        touch(d, f);
+    }
     *fd = new_descriptor(d, f);
     return 0;
 }
@@ -211,7 +218,7 @@ static int fake_write(struct disk *disk, int fd, const struct iovec *parts, int 
     if (d->space_left >= 0 && growth > 0)
         d->space_left -= growth;
     put_bytes(content, all.data, all.len, (size_t)at);
-    file_of(d, fd)->modified_ms = d->now_ms;
+    touch(d, file_of(d, fd));
     buf_free(&all);
     return rc;
 }
@@ -237,6 +244,7 @@ static int fake_truncate(struct disk *disk, int fd, int64_t size, struct err *er
         content->len = (size_t)size;
     else
         put_bytes(content, "", 1, (size_t)size - 1);
+    touch(d, file_of(d, fd));
     return 0;
 }
 
@@ -248,15 +256,17 @@ static int64_t fake_size(struct disk *disk, int fd, struct err *err)
     return (int64_t)file_of(d, fd)->content.len;
 }
 
-static int64_t fake_modified(struct disk *disk, const char *path, struct err *err)
+static int fake_modified_ms(struct disk *disk, const char *path, int64_t *ms,
+                            struct err *err)
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
         return ERR_IO;
-    const struct fake_name *name = find(&d->live, path);
+    struct fake_name *name = find(&d->live, path);
     if (name == NULL || name->file == NULL)
         return err_set(err, ERR_NOT_FOUND, "%s is not there", path);
-    return name->file->modified_ms;
+    *ms = name->file->modified_ms;
+    return 0;
 }
 
 static bool fake_cached(struct disk *disk, int fd, int64_t at, size_t len)
@@ -411,7 +421,7 @@ static const struct disk_ops fake_ops = {
     .sync = fake_sync,
     .truncate = fake_truncate,
     .size = fake_size,
-    .modified = fake_modified,
+    .modified_ms = fake_modified_ms,
     .cached = fake_cached,
     .rename = fake_rename,
     .remove = fake_remove,
@@ -485,6 +495,15 @@ void fake_disk_crash(struct fake_disk *d)
         copy_buf(&f->content, &f->synced);
 }
 
+void fake_disk_crash_reordered(struct fake_disk *d)
+{
+    for (int i = d->durable.count - 1; i >= 0; i--) {
+        if (find(&d->live, d->durable.items[i].path) == NULL)
+            drop_name(&d->durable, &d->durable.items[i]);
+    }
+    fake_disk_crash(d);
+}
+
 bool fake_disk_has(const struct fake_disk *d, const char *path)
 {
     return find(&d->live, path) != NULL;
@@ -510,6 +529,7 @@ void fake_disk_put(struct fake_disk *d, const char *path, const void *data, size
     struct fake_file *f = new_file(d);
     put_bytes(&f->content, data, len, 0);
     copy_buf(&f->synced, &f->content);
+    touch(d, f);
     add_name(&d->live, path, f);
     add_name(&d->durable, path, f);
 }
@@ -522,4 +542,11 @@ void fake_disk_drop(struct fake_disk *d, const char *path)
     name = find(&d->durable, path);
     if (name != NULL)
         drop_name(&d->durable, name);
+}
+
+void fake_disk_set_modified(struct fake_disk *d, const char *path, int64_t ms)
+{
+    struct fake_name *name = find(&d->live, path);
+    must(name != NULL && name->file != NULL);
+    name->file->modified_ms = ms;
 }

@@ -11,6 +11,7 @@
 #ifndef GREGOR_TESTS_SUPPORT_FAKE_DISK_H
 #define GREGOR_TESTS_SUPPORT_FAKE_DISK_H
 
+#include "protocol/base/clock.h"
 #include "storage/disk.h"
 
 struct fake_file;
@@ -33,8 +34,8 @@ struct fake_disk {
     unsigned fail_at; /* 0: never; the call whose number this is fails */
     unsigned calls;   /* that could have failed, since fail_nth() */
     bool fired;
-    int64_t space_left; /* -1: without limit */
-    int64_t now_ms;     /* when what is written now says it was modified */
+    int64_t space_left;        /* -1: without limit */
+    const struct clock *clock; /* for the files' times; NULL: all are of 1970 */
     unsigned reads, writes, syncs, opens;
 };
 
@@ -53,6 +54,10 @@ void fake_disk_limit_space(struct fake_disk *d, int64_t bytes);
 /* The power fails: open descriptors are gone, so is what was not synced. */
 void fake_disk_crash(struct fake_disk *d);
 
+/* The same, where the disk has written the changes of folders in the worst order: names
+ * that went are gone, those that came are not there. */
+void fake_disk_crash_reordered(struct fake_disk *d);
+
 /* Looking and meddling, past failures and counts. */
 bool fake_disk_has(const struct fake_disk *d, const char *path);
 int64_t fake_disk_size(const struct fake_disk *d, const char *path); /* -1: none */
@@ -60,5 +65,6 @@ uint8_t *fake_disk_content(struct fake_disk *d, const char *path, size_t *len);
 /* Makes or replaces a file; durable at once. */
 void fake_disk_put(struct fake_disk *d, const char *path, const void *data, size_t len);
 void fake_disk_drop(struct fake_disk *d, const char *path);
+void fake_disk_set_modified(struct fake_disk *d, const char *path, int64_t ms);
 
 #endif

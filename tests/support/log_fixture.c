@@ -28,6 +28,7 @@ void log_fixture_init(struct log_fixture *f)
     *f = (struct log_fixture){0};
     fake_disk_init(&f->disk);
     fake_clock_init(&f->clock, FIXTURE_NOW);
+    f->disk.clock = &f->clock.clock;
     f->disk.disk.ops->mkdir(&f->disk.disk, "data", NULL);
     f->config = (struct topic_config){
         .references = 1,
@@ -164,6 +165,40 @@ int log_fixture_flush(struct log_fixture *f)
     rc = log_flush_run(flush, &f->err);
     partition_log_flush_end(f->log, flush, rc, &f->err);
     return rc;
+}
+
+int log_fixture_clean_up(struct log_fixture *f, bool *did)
+{
+    struct log_cleanup *cleanup;
+    int rc = partition_log_cleanup_begin(f->log, clock_mono_ms(&f->clock.clock),
+                                         &cleanup, &f->err);
+    if (rc != 0)
+        return rc;
+    *did = cleanup != NULL;
+    rc = log_cleanup_run(cleanup, &f->err);
+    partition_log_cleanup_end(f->log, cleanup, rc, &f->err);
+    return rc;
+}
+
+int log_fixture_retain(struct log_fixture *f, struct retention_outcome *out)
+{
+    struct log_ages *ages;
+    int deleted = 0;
+    for (;;) {
+        int rc = partition_log_retain(f->log, out, &f->err);
+        out->deleted = deleted += out->deleted;
+        if (rc != 0 || !out->unknown)
+            return rc;
+        rc = partition_log_ages_begin(f->log, &ages, &f->err);
+        if (rc == 0)
+            rc = log_ages_run(ages, &f->err);
+        if (rc == 0)
+            partition_log_ages_end(f->log, ages);
+        else
+            log_ages_free(ages);
+        if (rc != 0)
+            return rc;
+    }
 }
 
 int64_t log_fixture_read_all(struct log_fixture *f, int64_t offset,

@@ -60,6 +60,13 @@ void log_fixture_must_append(struct log_fixture *f, struct fixture_batch what);
 /* Begins, runs and ends a flush; a failed one is told by the log. */
 int log_fixture_flush(struct log_fixture *f);
 
+/* Begins, runs and ends a cleanup; *did: there was something to do. */
+int log_fixture_clean_up(struct log_fixture *f, bool *did);
+
+/* Applies retention, with the times that it has to read, as often as it wants to;
+ * the outcome of the last time is in *out. */
+int log_fixture_retain(struct log_fixture *f, struct retention_outcome *out);
+
 /* Reads up to upper_offset from `offset` on with partition_log_read(), slice by
  * slice, whole batches, appended to *out. Returns the offset behind the last. */
 int64_t log_fixture_read_all(struct log_fixture *f, int64_t offset,

@@ -37,7 +37,9 @@ static void open_logs(struct replica_fixture *f)
                                        .checkpoint_interval_ms = 60000,
                                        .file_delete_delay_ms = 60000,
                                        .producer_id_expiration_ms = 86400000,
-                                       .producer_expiry_interval_ms = 600000};
+                                       .producer_expiry_interval_ms = 600000,
+                                       .initial_task_delay_ms = 30000,
+                                       .retention_check_interval_ms = 300000};
     ck_assert_int_eq(log_manager_open(&logs, &f->logs, &f->err), 0);
 }
 

@@ -90,7 +90,9 @@ static inline void start(struct fixture *f)
                                           .checkpoint_interval_ms = 60000,
                                           .file_delete_delay_ms = 60000,
                                           .producer_id_expiration_ms = 86400000,
-                                          .producer_expiry_interval_ms = 600000};
+                                          .producer_expiry_interval_ms = 600000,
+                                          .initial_task_delay_ms = 30000,
+                                          .retention_check_interval_ms = 300000};
     rc = log_manager_open(&options, &f->m, &f->err);
     ck_assert_msg(rc == 0, "%s", f->err.message);
 }
@@ -100,8 +102,12 @@ static inline void open_fixture(struct fixture *f)
     memset(f, 0, sizeof(*f));
     fake_disk_init(&f->disk);
     fake_clock_init(&f->clock, 1700000000000LL);
+    f->disk.clock = &f->clock.clock;
     f->trace = (struct trace){TRACE_INFO, keep_line, f};
     f->config = (struct topic_config){.references = 1000,
+                                      .retention_ms = -1,
+                                      .retention_bytes = -1,
+                                      .cleanup_delete = true,
                                       .segment_bytes = 1 << 30,
                                       .segment_ms = INT64_MAX,
                                       .segment_index_bytes = 10 << 20,

@@ -15,6 +15,9 @@ static void delete_segments(struct fixture *f, struct log_handle *h)
     must_append(f, h, 6);
     partition_log_set_high_watermark(h->log, 6);
     ck_assert_int_eq(partition_log_delete_records(h->log, 4, &f->err), 0);
+    log_manager_clean_up(f->m, h);
+    ck_assert(!fake_disk_has(&f->disk, DELETED_SEGMENT)); /* not on the loop */
+    run(f);
     ck_assert(fake_disk_has(&f->disk, DELETED_SEGMENT));
 }
 

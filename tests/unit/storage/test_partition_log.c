@@ -399,8 +399,8 @@ END_TEST
 START_TEST(deleted_records_are_gone_and_their_files_later)
 {
     setup();
-    struct log_cleanup *cleanup;
     struct log_slice slice;
+    bool did;
     f.config.segment_bytes = 250;
     for (int i = 0; i < 9; i++)
         log_fixture_must_append(&f, (struct fixture_batch){.leader_epoch = i});
@@ -418,17 +418,17 @@ START_TEST(deleted_records_are_gone_and_their_files_later)
     ck_assert_int_eq(partition_log_read(f.log, 4, 9, 100, true, &slice, &f.err),
                      ERR_OFFSET_OUT_OF_RANGE);
     ck_assert(partition_log_size_bytes(f.log) < size);
+    ck_assert(fake_disk_has(&f.disk, fixture_path(0, ".log")));
+    ck_assert_int_eq(log_fixture_clean_up(&f, &did), 0);
     ck_assert(!fake_disk_has(&f.disk, fixture_path(0, ".log")));
     ck_assert(fake_disk_has(&f.disk, fixture_path(0, ".log.deleted")));
     ck_assert(fake_disk_has(&f.disk, fixture_path(3, ".snapshot")));
 
-    ck_assert_int_eq(partition_log_cleanup_begin(f.log, &cleanup, &f.err), 0);
-    ck_assert_ptr_null(cleanup);
+    ck_assert_int_eq(log_fixture_clean_up(&f, &did), 0);
+    ck_assert(!did);
     fake_clock_advance_ms(&f.clock, 60000);
-    ck_assert_int_eq(partition_log_cleanup_begin(f.log, &cleanup, &f.err), 0);
-    ck_assert_ptr_nonnull(cleanup);
-    ck_assert_int_eq(log_cleanup_run(cleanup, &f.err), 0);
-    log_cleanup_end(cleanup);
+    ck_assert_int_eq(log_fixture_clean_up(&f, &did), 0);
+    ck_assert(did);
     ck_assert(!fake_disk_has(&f.disk, fixture_path(0, ".log.deleted")));
     ck_assert(!fake_disk_has(&f.disk, fixture_path(0, ".index.deleted")));
 

@@ -233,9 +233,14 @@ START_TEST(deleting_records_survives_each_disk_failure)
         for (int i = 0; i < 20; i++)
             log_fixture_must_append(&f, batch_number(i));
         fake_disk_fail_nth(&f.disk, nth);
+        bool did;
         int rc = partition_log_delete_records(f.log, 15, &f.err);
+        if (rc == 0)
+            rc = log_fixture_clean_up(&f, &did);
         fired = fake_disk_fired(&f.disk);
         ck_assert_int_eq(rc == 0, !fired);
+        if (fired)
+            check_offline();
         kill_and_recover();
         ck_assert_int_le(partition_log_start_offset(f.log), 15);
         ck_assert_int_eq(count_readable(), 20);
@@ -244,18 +249,17 @@ START_TEST(deleting_records_survives_each_disk_failure)
 }
 END_TEST
 
-START_TEST(cleanup_that_fails_leaves_the_log_online)
+START_TEST(removal_that_fails_leaves_the_log_online)
 {
     setup();
-    struct log_cleanup *cleanup;
+    bool did;
     for (int i = 0; i < 20; i++)
         log_fixture_must_append(&f, batch_number(i));
     ck_assert_int_eq(partition_log_delete_records(f.log, 15, &f.err), 0);
+    ck_assert_int_eq(log_fixture_clean_up(&f, &did), 0);
     fake_clock_advance_ms(&f.clock, 60000);
-    ck_assert_int_eq(partition_log_cleanup_begin(f.log, &cleanup, &f.err), 0);
     fake_disk_fail_nth(&f.disk, 1);
-    ck_assert_int_eq(log_cleanup_run(cleanup, &f.err), ERR_IO);
-    log_cleanup_end(cleanup);
+    ck_assert_int_eq(log_fixture_clean_up(&f, &did), ERR_IO);
     ck_assert_ptr_null(partition_log_offline(f.log));
     ck_assert(fake_disk_has(&f.disk, fixture_path(0, ".log.deleted")));
     kill_and_recover();
@@ -286,5 +290,5 @@ GREGOR_TESTS("partition_log_faults", append_survives_each_disk_failure,
              failed_seal_is_told, open_fails_with_the_disk_and_succeeds_after_it,
              truncation_survives_each_disk_failure,
              deleting_records_survives_each_disk_failure,
-             cleanup_that_fails_leaves_the_log_online,
+             removal_that_fails_leaves_the_log_online,
              refused_batches_leave_the_log_online)

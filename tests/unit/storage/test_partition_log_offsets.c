@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "tests/support/check_main.h"
 #include "tests/support/log_fixture.h"
 
@@ -10,9 +12,12 @@ static void setup(void)
     log_fixture_init(&f);
     log_fixture_open(&f, true);
     f.config.segment_bytes = 200;
-    for (int i = 0; i < 7; i++) {
-        f.disk.now_ms = 100 * (i / 2 + 1);
+    for (int i = 0; i < 7; i++)
         log_fixture_must_append(&f, (struct fixture_batch){.value_size = 20});
+    for (int i = 0; i < 4; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), FIXTURE_DIR "/%020d.log", 2 * i);
+        fake_disk_set_modified(&f.disk, path, 100 * (i + 1));
     }
 }
 
