@@ -6,10 +6,9 @@
 
 #include "storage/log_path.h"
 
-static void zero_fill(const struct random *random, void *out, size_t len)
+static void fill_drawn(const struct random *random, void *out, size_t len)
 {
-    (void)random;
-    memset(out, 0, len);
+    memset(out, ((const struct fixture_random *)random)->drawn, len);
 }
 
 static void say_nothing(const struct trace *trace, enum trace_level level,
@@ -20,7 +19,6 @@ static void say_nothing(const struct trace *trace, enum trace_level level,
     (void)line;
 }
 
-static const struct random no_random = {.fill = zero_fill};
 static const struct trace no_trace = {.level = TRACE_ERROR, .write = say_nothing};
 
 void log_fixture_init(struct log_fixture *f)
@@ -28,6 +26,7 @@ void log_fixture_init(struct log_fixture *f)
     *f = (struct log_fixture){0};
     fake_disk_init(&f->disk);
     fake_clock_init(&f->clock, FIXTURE_NOW);
+    f->random.random.fill = fill_drawn;
     f->disk.clock = &f->clock.clock;
     f->disk.disk.ops->mkdir(&f->disk.disk, "data", NULL);
     f->config = (struct topic_config){
@@ -54,7 +53,7 @@ int log_fixture_try_open(struct log_fixture *f, bool clean)
         .dir = FIXTURE_DIR,
         .disk = &f->disk.disk,
         .clock = &f->clock.clock,
-        .random = &no_random,
+        .random = &f->random.random,
         .trace = &no_trace,
         .config = &f->config,
         .clean = clean,

@@ -13,10 +13,16 @@
 #define FIXTURE_DIR "data/t-0"
 #define FIXTURE_NOW 1700000000000LL
 
+struct fixture_random {
+    struct random random; /* first */
+    uint8_t drawn;        /* what every byte is; 0 at first */
+};
+
 struct log_fixture {
     struct fake_disk disk;
     struct fake_clock clock;
     struct topic_config config;
+    struct fixture_random random;
     struct partition_log *log; /* NULL while closed */
     struct partition_log_recovery recovery;
     int64_t recovery_point; /* what a checkpoint would say; open() uses it */

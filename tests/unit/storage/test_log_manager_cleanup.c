@@ -124,6 +124,47 @@ START_TEST(a_cleanup_that_fails_is_traced_and_the_log_goes_on)
 }
 END_TEST
 
+/* From the deletion of a log to the removal of its folder: whichever call of the disk
+ * is the last before the power fails, the next starts end it. A folder that had not
+ * got its new name yet belongs to nobody then, and is set aside. */
+START_TEST(a_deletion_that_a_power_cut_stops_ends_with_the_next_start)
+{
+    bool fired = true;
+    for (unsigned nth = 1; fired; nth++) {
+        struct fixture f;
+        struct log_handle h;
+        struct reply r;
+        delete_segments(&f, &h);
+        stop(&f);
+        start(&f);
+        add(&f, &h, "t", 1, 0);
+        must_open(&f, &h);
+        fake_disk_fail_nth(&f.disk, nth);
+        ck_assert_int_eq(delete_one(&f, &h, &r), 0);
+        run(&f);
+        ck_assert_int_eq(r.calls, 1);
+        tick(&f);
+        fake_clock_advance_ms(&f.clock, DELAY_MS);
+        tick(&f);
+        run(&f);
+        fired = fake_disk_fired(&f.disk);
+        fake_disk_fail_nth(&f.disk, 0);
+        kill_broker(&f);
+        fake_disk_crash(&f.disk);
+        start(&f);
+        log_manager_start(f.m);
+        run(&f);
+        ck_assert_int_eq(find_folder(&f, "t-0", "-delete").count, 0);
+        ck_assert_int_eq(find_folder(&f, "t-0", "-0").count, 0);
+        create(&f, &h, "t", 2, 0);
+        must_open(&f, &h);
+        ck_assert_int_eq(partition_log_end_offset(h.log), 0);
+        ck_assert(fired || find_folder(&f, "t-0", "-stray").count == 0);
+        close_fixture(&f);
+    }
+}
+END_TEST
+
 START_TEST(idle_logs_roll_by_time_and_keep_few_descriptors)
 {
     struct fixture f;
@@ -164,4 +205,5 @@ GREGOR_TESTS("log_manager_cleanup",
              flushes_and_cleanups_of_a_log_wait_for_each_other,
              deleting_the_log_waits_for_its_cleanup, the_stop_waits_for_a_cleanup,
              a_cleanup_that_fails_is_traced_and_the_log_goes_on,
+             a_deletion_that_a_power_cut_stops_ends_with_the_next_start,
              idle_logs_roll_by_time_and_keep_few_descriptors)

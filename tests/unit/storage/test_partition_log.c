@@ -212,6 +212,32 @@ START_TEST(rolls_by_the_timestamps_of_batches)
 }
 END_TEST
 
+/* A segment draws anything from 0 to segment.jitter.ms, not included, and rolls that
+ * much sooner; the jitter is never longer than segment.ms. */
+START_TEST(rolls_sooner_by_its_jitter)
+{
+    static const int64_t jitters[] = {0, 1, 400, 1000, 5000};
+    for (int i = 0; i < 5; i++) {
+        for (int drawn = 0; drawn < 256; drawn += 51) {
+            log_fixture_init(&f);
+            f.random.drawn = (uint8_t)drawn;
+            f.config.segment_ms = 1000;
+            f.config.segment_jitter_ms = jitters[i];
+            log_fixture_open(&f, true);
+            int64_t most = jitters[i] < 1000 ? jitters[i] : 1000;
+            int64_t sooner = most == 0 ? 0 : (drawn * 0x01010101LL & INT32_MAX) % most;
+            int64_t last = 5000 + 1000 - sooner;
+            log_fixture_must_append(&f, (struct fixture_batch){.timestamp = 5000});
+            log_fixture_must_append(&f, (struct fixture_batch){.timestamp = last});
+            ck_assert(!fake_disk_has(&f.disk, fixture_path(1, ".log")));
+            log_fixture_must_append(&f, (struct fixture_batch){.timestamp = last + 1});
+            ck_assert(fake_disk_has(&f.disk, fixture_path(2, ".log")));
+            teardown();
+        }
+    }
+}
+END_TEST
+
 START_TEST(rolls_an_idle_log_when_its_time_is_over)
 {
     setup();
@@ -643,9 +669,9 @@ GREGOR_TESTS("partition_log", new_log_is_empty_and_has_kafkas_files,
              read_finds_the_batch_of_every_offset, read_keeps_to_its_bounds,
              read_leaves_out_a_batch_that_reaches_the_upper_offset, limits_are_kafkas,
              rolls_by_size_and_leaves_a_snapshot, rolls_by_the_timestamps_of_batches,
-             rolls_an_idle_log_when_its_time_is_over, rolls_when_an_index_is_full,
-             rolls_when_relative_offsets_run_out, log_append_time_is_answered,
-             sequences_are_checked_and_duplicates_answered,
+             rolls_sooner_by_its_jitter, rolls_an_idle_log_when_its_time_is_over,
+             rolls_when_an_index_is_full, rolls_when_relative_offsets_run_out,
+             log_append_time_is_answered, sequences_are_checked_and_duplicates_answered,
              transactions_hold_back_the_last_stable_offset,
              timestamp_queries_find_the_first_and_the_largest,
              timestamp_query_looks_past_deleted_records,
