@@ -97,7 +97,7 @@ void log_handle_enter(struct log_handle *h, enum log_state next)
         [LOG_ONLINE] = {[LOG_CLOSED] = true,   /* at the stop */
                         [LOG_OFFLINE] = true,
                         [LOG_DELETING] = true},
-        [LOG_OFFLINE] = {[LOG_DELETING] = true},
+        [LOG_OFFLINE] = {[LOG_OPENING] = true, [LOG_DELETING] = true},
     };
     assert(legal[h->state][next]);
     h->state = (uint8_t)next;
@@ -128,10 +128,14 @@ void log_handle_shut(struct log_manager *m, struct log_handle *h)
 void log_handle_offline(struct log_manager *m, struct log_handle *h,
                         const struct err *why)
 {
-    if (h->log == NULL || partition_log_offline(h->log) == NULL)
-        trace_error(m->o.trace, "log %.*s-%d is offline until a restart: %s",
-                    STR_ARGS(log_handle_topic(h)), h->partition, why->message);
-    log_handle_enter(h, LOG_OFFLINE); /* else the log itself has said so */
+    bool told = h->log != NULL && partition_log_offline(h->log) != NULL;
+    bool again = log_manager_plan_reopening(m, h, why);
+    if (!told && !(again && h->reopening))
+        trace_error(m->o.trace, "log %.*s-%d is offline until %s: %s",
+                    STR_ARGS(log_handle_topic(h)), h->partition,
+                    again ? "there is space" : "a restart", why->message);
+    h->reopening = false;
+    log_handle_enter(h, LOG_OFFLINE);
     log_owner_moved(m, h);
 }
 
@@ -291,6 +295,12 @@ static int64_t until_ms(int64_t due_ms, int64_t now_ms)
     return due_ms <= now_ms ? 0 : due_ms - now_ms;
 }
 
+/* What is overdue waits for a job: to ask often would not help it. */
+static int64_t wait_for_jobs(int64_t wait_ms)
+{
+    return wait_ms < LOG_CHECK_MIN_MS ? LOG_CHECK_MIN_MS : wait_ms;
+}
+
 /* What is due for one log; in how many ms it may have to be flushed or cleaned up. */
 static int64_t tick_log(struct log_manager *m, struct log_handle *h, int64_t now_ms)
 {
@@ -322,8 +332,7 @@ static int64_t tick_logs(struct log_manager *m, int64_t now_ms, bool rolls, bool
             partition_log_expire_producers(h->log);
         log_manager_check(m, h);
     }
-    /* What is overdue waits for a job: to ask often would not help it. */
-    return wait < LOG_CHECK_MIN_MS ? LOG_CHECK_MIN_MS : wait;
+    return wait_for_jobs(wait);
 }
 
 static bool is_due(int64_t *next_ms, int64_t now_ms, int64_t first_ms,
@@ -356,12 +365,15 @@ int64_t log_manager_tick(struct log_manager *m, int64_t now_ms)
         log_manager_checkpoint(m);
     if (retention)
         log_manager_start_retention(m);
+    log_manager_reopen_due(m, now_ms);
     log_manager_remove_doomed(m, now_ms);
     if (m->open != NULL)
         wait = earlier(wait, m->next_roll_ms - now_ms);
     wait = earlier(wait, m->next_expiry_ms - now_ms);
     wait = earlier(wait, m->next_checkpoint_ms - now_ms);
     wait = earlier(wait, m->next_retention_ms - now_ms);
+    if (m->next_reopen_ms != INT64_MAX)
+        wait = earlier(wait, wait_for_jobs(until_ms(m->next_reopen_ms, now_ms)));
     for (struct doomed *d = m->doomed; d != NULL; d = d->next)
         wait = earlier(wait, d->due_ms - now_ms);
     return wait < 1 ? 1 : wait;
@@ -380,6 +392,7 @@ int log_manager_open(const struct log_manager_options *options,
         m->o.recovery_threads = 1;
     m->next_checkpoint_ms = m->next_expiry_ms = INT64_MIN;
     m->next_roll_ms = m->next_retention_ms = INT64_MIN;
+    m->next_reopen_ms = INT64_MAX;
     int rc = log_manager_read_checkpoints(m, err);
     if (rc != 0) {
         log_manager_destroy(m);

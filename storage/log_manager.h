@@ -4,6 +4,8 @@
  * flushes, checkpoints, deletes them, and has old segments deleted by retention
  * (Kafka: LogManager).
  *
+ *                             ┌────────────────────┐
+ *                             ▼                    │
  *        add ─► CLOSED ◄─► OPENING ─► ONLINE ─► OFFLINE
  *                  ▲  create  │         │          │
  *                  └──────────┴─────────┴──────────┴──► DELETING ─► (forgotten)
@@ -33,7 +35,7 @@ enum log_state {
     LOG_CLOSED,  /* known; its files, if any, are shut */
     LOG_OPENING, /* a job opens or recovers it, or applies retention to it */
     LOG_ONLINE,
-    LOG_OFFLINE,  /* the disk refused; waits for a restart */
+    LOG_OFFLINE,  /* the disk refused; waits for space, or for a restart */
     LOG_DELETING, /* takes no more requests */
 };
 
@@ -55,12 +57,17 @@ struct log_handle {
     int64_t recovery_point;
     int64_t high_watermark;
     int64_t log_start_offset;
+    int64_t end_offset; /* while OFFLINE: what its log had reached */
+    int64_t
+        reopen_due_ms; /* while OFFLINE, monotonic; INT64_MAX: not until a restart */
+    int32_t reopen_delay_ms;  /* before the next try, or the one before; 0: none yet */
     int64_t retention_due_ms; /* wall clock: when retention looks at it while it is
                                * CLOSED; 0: at once, INT64_MAX: never */
     int32_t partition;
-    uint8_t state; /* enum log_state */
-    bool clean;    /* its files may be trusted without a scan */
-    bool unsynced; /* its partition.metadata is; the first flush mends it */
+    uint8_t state;  /* enum log_state */
+    bool clean;     /* its files may be trusted without a scan */
+    bool reopening; /* what OPENING tries was OFFLINE */
+    bool unsynced;  /* its partition.metadata is; the first flush mends it */
 };
 
 struct log_manager_options {
@@ -81,8 +88,8 @@ struct log_manager_options {
 
 /* Whose logs these are: the replication layer. Outlives the manager's jobs. */
 struct log_owner {
-    /* The log start offset of an open log moved, or a log went offline, without the
-     * owner's doing. */
+    /* The log start offset of an open log moved, or a log went offline or came back,
+     * without the owner's doing. */
     void (*moved)(struct log_owner *owner, struct log_handle *h);
     /* Whether all that the log holds counts as committed when it is opened, since
      * nobody else has to have it: its high watermark then begins at its end. */
@@ -166,7 +173,10 @@ int log_manager_flush(struct log_manager *m, struct log_handle *h,
                       struct log_request *r, struct err *err);
 
 /* After any partition_log call that failed: marks the handle when its log went
- * offline (which the log has traced, once). True: it is offline. */
+ * offline (which the log has traced, once). True: it is offline. What went offline for
+ * want of space is recovered and comes back, traced, when there is space again: tried
+ * by the tick, at growing intervals. Whatever else the disk refused waits for a
+ * restart. */
 bool log_manager_check(struct log_manager *m, struct log_handle *h);
 
 /* After partition_log_delete_records(): the files of what was deleted are renamed in
@@ -181,8 +191,9 @@ int log_manager_delete(struct log_manager *m, struct log_handle *const *handles,
                        int count, struct log_request *r, struct err *err);
 
 /* What is due by time: flush.ms, segment.ms, retention, checkpoints, producer expiry,
- * removal of deleted segments and folders. `now_ms` is the monotonic clock's. Returns
- * in how many ms it wants to be called again. */
+ * removal of deleted segments and folders, another try with logs that are offline.
+ * `now_ms` is the monotonic clock's. Returns in how many ms it wants to be called
+ * again. */
 int64_t log_manager_tick(struct log_manager *m, int64_t now_ms);
 
 /* Writes the checkpoint files that changed, in a job. For tick() and tests. */

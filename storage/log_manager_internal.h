@@ -59,6 +59,7 @@ struct log_opening {
     struct partition_log *log; /* NULL until work() has opened it */
     bool fresh;                /* the folder was made by this job */
     int64_t high_watermark;    /* where it begins; the log's end at most */
+    int64_t end_offset;        /* when it is reopened: what it has to reach */
     int64_t retention_due_ms;  /* see log_manager_retention.c */
     struct buf dir;
 };
@@ -97,6 +98,7 @@ struct log_manager {
     bool stopping;
     int running;     /* jobs */
     int renaming;    /* of those: folders change names */
+    int reopening;   /* of those: logs that were offline are tried again */
     bool dir_synced; /* log_dir_sync() has succeeded */
     bool checkpointing;
     bool removing;
@@ -105,6 +107,7 @@ struct log_manager {
     int64_t next_expiry_ms;
     int64_t next_roll_ms;
     int64_t next_retention_ms;
+    int64_t next_reopen_ms; /* INT64_MAX: nothing is tried again */
 };
 
 /* log_manager.c */
@@ -148,6 +151,12 @@ void log_opening_end(struct log_opening *o);
 void log_opening_free(struct log_opening *o);
 /* The log is the handle's from now on. */
 void log_opening_take_log(struct log_opening *o);
+
+/* log_manager_reopen.c */
+/* For a handle that goes offline: when it is tried again, if at all. True: it is. */
+bool log_manager_plan_reopening(struct log_manager *m, struct log_handle *h,
+                                const struct err *why);
+void log_manager_reopen_due(struct log_manager *m, int64_t now_ms);
 
 /* log_manager_flush.c */
 int log_manager_start_flush(struct log_manager *m, struct log_handle *h,

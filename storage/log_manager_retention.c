@@ -232,6 +232,8 @@ static void visit_done(struct log_job *job)
     /* Lack of memory takes no log away that nobody has asked for. */
     bool quiet = job->rc == 0 || job->rc == ERR_NOMEM;
     bool wanted = o->log != NULL && h->waiters != NULL;
+    if (job->rc != 0)
+        h->clean = false; /* it was not sealed again */
     if (h->state == LOG_OPENING && quiet && !wanted) {
         int rc = leave_closed(o, &err);
         if (rc != 0) {

@@ -4,7 +4,7 @@
  *                  ─► one last job: checkpoints, then the marker
  *
  * The marker says that every file may be trusted. One log that could not be sealed,
- * or went offline before, is enough to leave it out. */
+ * went offline before, or was not recovered yet, is enough to leave it out. */
 #include "storage/log_manager_internal.h"
 
 #include <assert.h>
@@ -60,6 +60,7 @@ static void seal_done(struct log_job *job)
             log_handle_offline(m, h, &s->errs[i]);
         } else {
             log_handle_enter(h, LOG_CLOSED);
+            h->clean = true;
         }
         log_handle_shut(m, h);
     }
@@ -95,6 +96,19 @@ static void shut_rest(struct log_manager *m)
         m->stop.dirty = true;
         log_handle_shut(m, m->open);
     }
+}
+
+/* Logs that nobody opened since an unclean stop, say, or that are offline. */
+static bool all_are_clean(struct log_manager *m)
+{
+    log_manager_each_topic(m, t)
+    {
+        for (int32_t i = 0; i < t->slots; i++) {
+            if (t->handles[i] != NULL && !t->handles[i]->clean)
+                return false;
+        }
+    }
+    return true;
 }
 
 static void last_work(struct log_job *job)
@@ -133,6 +147,7 @@ void log_manager_stop_step(struct log_manager *m)
     if (s->sealing > 0)
         return;
     shut_rest(m);
+    s->dirty = s->dirty || !all_are_clean(m);
     s->checkpoints = checkpoint_job_create(m);
     s->last = true;
     log_manager_submit(m, &s->job, last_work, last_done);

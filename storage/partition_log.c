@@ -98,6 +98,11 @@ const struct err *partition_log_offline(const struct partition_log *log)
     return log->offline.code != 0 ? &log->offline : NULL;
 }
 
+bool partition_log_sync_failed(const struct partition_log *log)
+{
+    return log->sync_failed;
+}
+
 struct leader_epoch_cache *partition_log_leader_epochs(struct partition_log *log)
 {
     return log->epochs;

@@ -13,7 +13,8 @@
  * A log has at most one job at a time that changes it.
  *
  * A write or sync that fails takes the log offline: every later call answers
- * ERR_OFFLINE until the log is opened anew. */
+ * ERR_OFFLINE until the log is opened anew. After a failed sync that is for the next
+ * start alone, see partition_log_sync_failed(). */
 #ifndef GREGOR_STORAGE_PARTITION_LOG_H
 #define GREGOR_STORAGE_PARTITION_LOG_H
 
@@ -78,6 +79,9 @@ int64_t partition_log_recovery_point(const struct partition_log *log);
 int64_t partition_log_size_bytes(const struct partition_log *log);
 /* Why the log is offline; NULL while it is not. */
 const struct err *partition_log_offline(const struct partition_log *log);
+/* Whether it was a sync that failed. The kernel may have dropped what it could not
+ * write, and still show it to who reads: recovery could not tell. */
+bool partition_log_sync_failed(const struct partition_log *log);
 struct leader_epoch_cache *partition_log_leader_epochs(struct partition_log *log);
 const struct producer_state *partition_log_producers(const struct partition_log *log);
 

@@ -191,6 +191,7 @@ void partition_log_flush_end(struct partition_log *log, struct log_flush *flush,
     if (rc != 0) {
         /* Whatever the reason: it is not known what reached the disk. */
         log_fail(log, ERR_IO, err);
+        log->sync_failed = true;
     } else if (log->offline.code == 0) {
         if (flush->end_offset > log->recovery_point)
             log->recovery_point = flush->end_offset;

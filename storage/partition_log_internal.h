@@ -46,6 +46,7 @@ struct partition_log {
 
     struct buf deleted; /* of struct deleted_segment, as they were taken out */
     struct err offline; /* code 0: online */
+    bool sync_failed;
 };
 
 /* partition_log.c */

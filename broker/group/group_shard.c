@@ -125,6 +125,8 @@ static void load_end(struct group_load *l, int rc)
                     shard->index, l->err.message);
         shard->load = NULL;
         shard->state = SHARD_FAILED;
+        struct partition *p = shard_partition(shard);
+        shard->log_failed = p != NULL && partition_log_of(p) == NULL;
         group_table_free(&l->table);
         tell_waiters(shard);
     }
@@ -226,9 +228,11 @@ static void on_opened(struct log_request *request, int rc, const struct err *err
 
 void group_shard_load(struct group_shard *shard)
 {
-    if (shard->state != SHARD_IDLE)
-        return;
     struct partition *p = shard_partition(shard);
+    bool back = shard->state == SHARD_FAILED && shard->log_failed && p != NULL &&
+                partition_log_of(p) != NULL;
+    if (shard->state != SHARD_IDLE && !back)
+        return;
     struct group_load *l = p == NULL ? NULL : calloc(1, sizeof(*l));
     if (l == NULL)
         return; /* who asks again begins anew */
@@ -280,6 +284,7 @@ static void on_moved(struct partition_watch *watch)
     struct partition *p = watch->partition;
     if (partition_log_of(p) == NULL) {
         shard->state = SHARD_FAILED;
+        shard->log_failed = true;
         fail(shard, KAFKA_NOT_COORDINATOR);
     } else {
         while (shard->writes != NULL &&

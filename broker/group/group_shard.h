@@ -4,7 +4,8 @@
  * in memory that the log is the truth of.
  *
  *   IDLE ─► LOADING ─► ACTIVE        and back to IDLE when another node leads it,
- *              └─────► FAILED        or the topic is deleted
+ *              └─────► FAILED        or the topic is deleted; FAILED for want of its
+ *                                    log it loads anew when that is online again
  *
  * Loading reads the log in pool jobs, a stretch at a time, which fill the table
  * while nobody else looks at it. A shard loads when somebody first needs it.
@@ -39,6 +40,7 @@ struct group_shard {
     int32_t index;
     struct uuid topic_id;
     enum shard_state state;
+    bool log_failed;          /* FAILED: because its log was offline */
     struct group_table table; /* empty unless ACTIVE */
     struct group_load *load;  /* under way while LOADING */
     struct shard_waiter *waiters;
@@ -50,7 +52,7 @@ struct group_shard {
 void group_shard_init(struct group_shard *shard, struct node *node,
                       struct group_env *env, struct uuid topic_id, int32_t index);
 
-/* Begins to load, if it is IDLE. */
+/* Begins to load, if it is IDLE, or its log is back. */
 void group_shard_load(struct group_shard *shard);
 
 /* `waiter` hears, on a later turn, that it is not LOADING any more. */

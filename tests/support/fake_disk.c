@@ -30,13 +30,18 @@ static void must(bool held)
         abort();
 }
 
+static int failure(const struct fake_disk *d)
+{
+    return d->fail_code == 0 ? ERR_IO : d->fail_code;
+}
+
 static bool fails(struct fake_disk *d, struct err *err)
 {
     d->calls++;
     if (d->fail_at == 0 || d->calls != d->fail_at)
         return false;
     d->fired = true;
-    err_set(err, ERR_IO, "the fake disk fails call %u", d->calls);
+    err_set(err, failure(d), "the fake disk fails call %u", d->calls);
     return true;
 }
 
@@ -135,7 +140,7 @@ static int fake_open(struct disk *disk, const char *path, int flags, int *fd,
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     d->opens++;
     struct fake_name *name = find(&d->live, path);
     if (name != NULL && name->file == NULL)
@@ -169,7 +174,7 @@ static int64_t fake_read(struct disk *disk, int fd, void *out, size_t len, int64
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     d->reads++;
     const struct buf *content = &file_of(d, fd)->content;
     if (at >= (int64_t)content->len)
@@ -206,7 +211,7 @@ static int fake_write(struct disk *disk, int fd, const struct iovec *parts, int 
     must(!all.failed);
     if (fails(d, err)) {
         all.len /= 2;
-        rc = ERR_IO;
+        rc = failure(d);
     }
     d->writes++;
     int64_t growth = at + (int64_t)all.len - (int64_t)content->len;
@@ -227,7 +232,7 @@ static int fake_sync(struct disk *disk, int fd, struct err *err)
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     d->syncs++;
     struct fake_file *f = file_of(d, fd);
     copy_buf(&f->synced, &f->content);
@@ -238,7 +243,7 @@ static int fake_truncate(struct disk *disk, int fd, int64_t size, struct err *er
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     struct buf *content = &file_of(d, fd)->content;
     if ((size_t)size <= content->len)
         content->len = (size_t)size;
@@ -252,7 +257,7 @@ static int64_t fake_size(struct disk *disk, int fd, struct err *err)
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     return (int64_t)file_of(d, fd)->content.len;
 }
 
@@ -261,7 +266,7 @@ static int fake_modified_ms(struct disk *disk, const char *path, int64_t *ms,
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     struct fake_name *name = find(&d->live, path);
     if (name == NULL || name->file == NULL)
         return err_set(err, ERR_NOT_FOUND, "%s is not there", path);
@@ -306,7 +311,7 @@ static int fake_rename(struct disk *disk, const char *from, const char *to,
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     struct fake_name *name = find(&d->live, from);
     if (name == NULL)
         return err_set(err, ERR_NOT_FOUND, "%s is not there", from);
@@ -338,7 +343,7 @@ static int fake_remove(struct disk *disk, const char *path, struct err *err)
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     struct fake_name *name = find(&d->live, path);
     if (name == NULL)
         return err_set(err, ERR_NOT_FOUND, "%s is not there", path);
@@ -352,7 +357,7 @@ static int fake_mkdir(struct disk *disk, const char *path, struct err *err)
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     if (find(&d->live, path) == NULL)
         add_name(&d->live, path, NULL);
     return 0;
@@ -362,7 +367,7 @@ static int fake_sync_dir(struct disk *disk, const char *path, struct err *err)
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     d->syncs++;
     for (int i = d->durable.count - 1; i >= 0; i--) {
         if (lies_in(d->durable.items[i].path, path))
@@ -381,7 +386,7 @@ static int fake_list(struct disk *disk, const char *path,
 {
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     if (find(&d->live, path) == NULL)
         return err_set(err, ERR_NOT_FOUND, "%s is not there", path);
     int rc = 0;
@@ -407,7 +412,7 @@ static int fake_space(struct disk *disk, const char *path, int64_t *free_bytes,
     (void)path;
     struct fake_disk *d = of(disk);
     if (fails(d, err))
-        return ERR_IO;
+        return failure(d);
     *free_bytes = d->space_left >= 0 ? d->space_left : INT64_MAX;
     *total_bytes = INT64_MAX;
     return 0;

@@ -31,6 +31,7 @@ struct fake_disk {
     struct fake_names durable;
     struct fake_file *descriptors[FAKE_DISK_DESCRIPTORS];
     int open_descriptors;
+    int fail_code;    /* what failing calls say; 0: ERR_IO */
     unsigned fail_at; /* 0: never; the call whose number this is fails */
     unsigned calls;   /* that could have failed, since fail_nth() */
     bool fired;
@@ -42,8 +43,8 @@ struct fake_disk {
 void fake_disk_init(struct fake_disk *d);
 void fake_disk_free(struct fake_disk *d);
 
-/* The nth call from now on fails with ERR_IO, and none after it. A write that
- * fails has written half. 0: no more failures. */
+/* The nth call from now on fails, with ERR_IO or what fail_code says, and none after
+ * it. A write that fails has written half. 0: no more failures. */
 void fake_disk_fail_nth(struct fake_disk *d, unsigned nth);
 bool fake_disk_fired(const struct fake_disk *d);
 
