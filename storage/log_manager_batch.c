@@ -186,9 +186,7 @@ static void end_checkpoints(struct log_batch *b)
     if (b->checkpoints == NULL)
         return;
     b->m->checkpointing = false;
-    if (b->checkpoint_err.code != 0)
-        trace_warn(b->m->o.trace, "cannot write a checkpoint: %s",
-                   b->checkpoint_err.message);
+    log_manager_tell_checkpoint(b->m, b->checkpoint_err.code, &b->checkpoint_err);
     checkpoint_job_destroy(b->m, b->checkpoints);
 }
 

@@ -202,6 +202,16 @@ void checkpoint_job_destroy(struct log_manager *m, struct checkpoint_job *c)
     free(c);
 }
 
+void log_manager_tell_checkpoint(struct log_manager *m, int rc, const struct err *err)
+{
+    bool failed = rc != 0;
+    if (failed && !m->checkpoints_fail)
+        trace_warn(m->o.trace, "cannot write a checkpoint: %s", err->message);
+    if (!failed && m->checkpoints_fail)
+        trace_warn(m->o.trace, "checkpoints can be written again");
+    m->checkpoints_fail = failed;
+}
+
 static void checkpoint_work(struct log_job *job)
 {
     job->rc = checkpoint_job_write((struct checkpoint_job *)job, &job->err);
@@ -211,8 +221,7 @@ static void checkpoint_done(struct log_job *job)
 {
     struct log_manager *m = job->m;
     m->checkpointing = false;
-    if (job->rc != 0)
-        trace_warn(m->o.trace, "cannot write a checkpoint: %s", job->err.message);
+    log_manager_tell_checkpoint(m, job->rc, &job->err);
     checkpoint_job_destroy(m, (struct checkpoint_job *)job);
     log_manager_deletions_go_on(m);
 }

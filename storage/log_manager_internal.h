@@ -101,6 +101,7 @@ struct log_manager {
     int reopening;   /* of those: logs that were offline are tried again */
     bool dir_synced; /* log_dir_sync() has succeeded */
     bool checkpointing;
+    bool checkpoints_fail; /* the last one did */
     bool removing;
     uint32_t written_crc[CHECKPOINTS]; /* of the text last written; 0: none */
     int64_t next_checkpoint_ms;        /* INT64_MIN: before the first tick */
@@ -184,6 +185,8 @@ void log_manager_remove_doomed(struct log_manager *m, int64_t now_ms);
 struct checkpoint_job *checkpoint_job_create(struct log_manager *m);
 int checkpoint_job_write(struct checkpoint_job *c, struct err *err); /* pool */
 void checkpoint_job_destroy(struct log_manager *m, struct checkpoint_job *c);
+/* Traces the first failure of several, and the end of them. */
+void log_manager_tell_checkpoint(struct log_manager *m, int rc, const struct err *err);
 int log_manager_read_checkpoints(struct log_manager *m, struct err *err);
 void log_manager_take_former(struct log_manager *m, struct log_handle *h);
 void log_manager_forget_former(struct log_manager *m);

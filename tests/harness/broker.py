@@ -126,12 +126,18 @@ class Gregor:
         """A disk that refuses: writes past this size of a file fail (EFBIG)."""
         if self.file_size_limit is None:
             return {}
-        limit = (self.file_size_limit, self.file_size_limit)
+        # The soft limit alone, so that it can be lifted again.
+        limit = (self.file_size_limit, resource.RLIM_INFINITY)
         # Python ignores SIGXFSZ, and so does its child if that is not restored.
         return {
             "restore_signals": False,
             "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
         }
+
+    def lift_file_size_limit(self):
+        """While it runs: the disk takes everything again."""
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, unlimited)
 
     def _first_line(self):
         """The first line of standard output; '' if it ended or took too long."""

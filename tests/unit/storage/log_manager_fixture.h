@@ -207,6 +207,43 @@ static inline int delete_one(struct fixture *f, struct log_handle *h, struct rep
     return log_manager_delete(f->m, handles, 1, &r->request, &f->err);
 }
 
+static inline int64_t tick(struct fixture *f)
+{
+    return log_manager_tick(f->m, clock_mono_ms(&f->clock.clock));
+}
+
+static inline void pass_time(struct fixture *f, int64_t ms)
+{
+    fake_clock_advance_ms(&f->clock, ms);
+    tick(f);
+}
+
+/* Who has the logs: counts what it is told, and may say that nobody else has a say in
+ * what is committed. */
+struct owner {
+    struct log_owner owner; /* first */
+    int moved;
+    bool alone;
+};
+
+static inline void on_moved(struct log_owner *owner, struct log_handle *h)
+{
+    ck_assert_ptr_nonnull(h);
+    ((struct owner *)owner)->moved++;
+}
+
+static inline bool is_alone(struct log_owner *owner, const struct log_handle *h)
+{
+    ck_assert_ptr_nonnull(h);
+    return ((struct owner *)owner)->alone;
+}
+
+static inline void take_ownership(struct fixture *f, struct owner *o)
+{
+    *o = (struct owner){.owner = {on_moved, is_alone}, .alone = true};
+    log_manager_set_owner(f->m, &o->owner);
+}
+
 struct search {
     const char *start;
     const char *end;

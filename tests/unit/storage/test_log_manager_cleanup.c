@@ -21,11 +21,6 @@ static void delete_segments(struct fixture *f, struct log_handle *h)
     ck_assert(fake_disk_has(&f->disk, DELETED_SEGMENT));
 }
 
-static int64_t tick(struct fixture *f)
-{
-    return log_manager_tick(f->m, clock_mono_ms(&f->clock.clock));
-}
-
 START_TEST(deleted_segments_are_removed_when_their_delay_is_over)
 {
     struct fixture f;

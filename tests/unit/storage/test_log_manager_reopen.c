@@ -7,30 +7,6 @@
 #define FIRST_TRY_MS 1000
 #define LONGEST_MS 60000
 
-struct owner {
-    struct log_owner owner; /* first */
-    int moved;
-};
-
-static void on_moved(struct log_owner *owner, struct log_handle *h)
-{
-    ck_assert_ptr_nonnull(h);
-    ((struct owner *)owner)->moved++;
-}
-
-static bool alone(struct log_owner *owner, const struct log_handle *h)
-{
-    (void)owner;
-    (void)h;
-    return true;
-}
-
-static void pass_time(struct fixture *f, int64_t ms)
-{
-    fake_clock_advance_ms(&f->clock, ms);
-    log_manager_tick(f->m, clock_mono_ms(&f->clock.clock));
-}
-
 static int count_lines(const struct fixture *f, const char *words)
 {
     int count = 0;
@@ -42,9 +18,8 @@ static int count_lines(const struct fixture *f, const char *words)
 /* An open log of segments with two records each. */
 static void begin(struct fixture *f, struct owner *o, struct log_handle *h)
 {
-    *o = (struct owner){.owner = {on_moved, alone}};
     open_fixture(f);
-    log_manager_set_owner(f->m, &o->owner);
+    take_ownership(f, o);
     f->config.segment_bytes = 150;
     create(f, h, "t", 1, 0);
     must_open(f, h);
@@ -245,7 +220,7 @@ START_TEST(coming_back_survives_each_disk_failure)
             } else if (h.state == LOG_OFFLINE) {
                 kill_broker(&f);
                 start(&f);
-                log_manager_set_owner(f.m, &o.owner);
+                take_ownership(&f, &o);
                 add(&f, &h, "t", 1, 0);
                 must_open(&f, &h);
             }
@@ -300,7 +275,7 @@ START_TEST(a_stop_while_it_waits_is_no_clean_one)
         ck_assert(!fake_disk_has(&f.disk, MARKER));
         kill_broker(&f);
         start(&f);
-        log_manager_set_owner(f.m, &o.owner);
+        take_ownership(&f, &o);
         add(&f, &h, "t", 1, 0);
         must_open(&f, &h);
         check_back(&f, &h, end);
@@ -339,6 +314,28 @@ START_TEST(many_come_back_some_at_a_time)
 }
 END_TEST
 
+START_TEST(checkpoints_that_fail_are_told_once_and_when_they_do_not)
+{
+    struct fixture f;
+    struct owner o;
+    struct log_handle h;
+    begin(&f, &o, &h);
+    fake_disk_limit_space(&f.disk, 0);
+    for (int i = 0; i < 3; i++) {
+        pass_time(&f, 60000);
+        run(&f);
+    }
+    ck_assert_int_eq(count_lines(&f, "cannot write a checkpoint: the fake disk"), 1);
+    fake_disk_limit_space(&f.disk, AMPLE);
+    for (int i = 0; i < 3; i++) {
+        pass_time(&f, 60000);
+        run(&f);
+    }
+    ck_assert_int_eq(count_lines(&f, "checkpoints can be written again"), 1);
+    close_fixture(&f);
+}
+END_TEST
+
 START_TEST(a_log_may_be_deleted_while_it_comes_back)
 {
     struct fixture f;
@@ -369,4 +366,5 @@ GREGOR_TESTS("log_manager_reopen", a_log_comes_back_with_the_space,
              coming_back_survives_each_disk_failure,
              a_folder_that_could_not_be_made_is_made_later,
              a_stop_while_it_waits_is_no_clean_one, many_come_back_some_at_a_time,
+             checkpoints_that_fail_are_told_once_and_when_they_do_not,
              a_log_may_be_deleted_while_it_comes_back)

@@ -6,46 +6,11 @@
 #define HOUR 3600000LL
 #define RECORDS 6
 
-struct owner {
-    struct log_owner owner; /* first */
-    int moved;
-    bool alone;
-};
-
-static void on_moved(struct log_owner *owner, struct log_handle *h)
-{
-    ck_assert_ptr_nonnull(h);
-    ((struct owner *)owner)->moved++;
-}
-
-static bool is_alone(struct log_owner *owner, const struct log_handle *h)
-{
-    ck_assert_ptr_nonnull(h);
-    return ((struct owner *)owner)->alone;
-}
-
-static struct owner new_owner(void)
-{
-    return (struct owner){.owner = {on_moved, is_alone}, .alone = true};
-}
-
-static int64_t tick(struct fixture *f)
-{
-    return log_manager_tick(f->m, clock_mono_ms(&f->clock.clock));
-}
-
-static void pass_time(struct fixture *f, int64_t ms)
-{
-    fake_clock_advance_ms(&f->clock, ms);
-    tick(f);
-}
-
 /* A topic of segments with one record each, the records of now. */
 static void begin(struct fixture *f, struct owner *o, struct log_handle *h)
 {
-    *o = new_owner();
     open_fixture(f);
-    log_manager_set_owner(f->m, &o->owner);
+    take_ownership(f, o);
     f->config.segment_bytes = 100;
     f->config.file_delete_delay_ms = 60000;
     f->config.retention_ms = HOUR;
@@ -61,7 +26,7 @@ static void restart(struct fixture *f, struct owner *o, struct log_handle *h)
 {
     stop(f);
     start(f);
-    log_manager_set_owner(f->m, &o->owner);
+    take_ownership(f, o);
     add(f, h, "t", 1, 0);
     log_manager_start(f->m);
     run(f);
@@ -266,12 +231,12 @@ END_TEST
 START_TEST(log_without_bytes_is_not_made)
 {
     struct fixture f;
-    struct owner o = new_owner();
+    struct owner o;
     struct log_handle h;
     struct reply r = reply();
     open_fixture(&f);
     f.config.retention_ms = HOUR;
-    log_manager_set_owner(f.m, &o.owner);
+    take_ownership(&f, &o);
     create(&f, &h, "t", 1, 0);
     tick(&f);
     pass_time(&f, INITIAL_MS);
@@ -345,7 +310,7 @@ START_TEST(logs_of_an_unclean_stop_wait_for_recovery)
     begin(&f, &o, &h);
     kill_broker(&f);
     start(&f);
-    log_manager_set_owner(f.m, &o.owner);
+    take_ownership(&f, &o);
     add(&f, &h, "t", 1, 0);
     tick(&f);
     pass_time(&f, 2 * HOUR);
@@ -410,7 +375,6 @@ static const char *topic_of(int i)
 
 static void restart_many(struct fixture *f, struct owner *o, struct log_handle *handles)
 {
-    *o = new_owner();
     open_fixture(f);
     f->config.segment_bytes = 100;
     f->config.retention_ms = HOUR;
@@ -422,7 +386,7 @@ static void restart_many(struct fixture *f, struct owner *o, struct log_handle *
     }
     stop(f);
     start(f);
-    log_manager_set_owner(f->m, &o->owner);
+    take_ownership(f, o);
     for (int i = 0; i < MANY; i++)
         add(f, &handles[i], topic_of(i), (uint8_t)(i / 2), i % 2);
     tick(f);
