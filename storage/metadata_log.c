@@ -134,6 +134,30 @@ static void snapshot_work(struct job *job)
 
 static void stop_step(struct metadata_log *l);
 
+static void end_snapshot(struct metadata_job *j)
+{
+    j->running = false;
+    if (j->rc != 0)
+        trace_warn(j->l->o.trace, "cannot make a snapshot of the metadata: %s",
+                   j->err.message);
+    stop_step(j->l);
+}
+
+static void cleanup_work(struct job *job)
+{
+    struct metadata_job *j = (struct metadata_job *)job;
+    j->rc = log_cleanup_run(j->l->cleanup, &j->err);
+}
+
+static void cleanup_done(struct job *job)
+{
+    struct metadata_job *j = (struct metadata_job *)job;
+    partition_log_cleanup_end(j->l->log, j->l->cleanup, j->rc, &j->err);
+    j->l->cleanup = NULL;
+    end_snapshot(j);
+}
+
+/* The segments that the snapshot makes superfluous go at once: nobody reads them. */
 static void snapshot_done(struct job *job)
 {
     struct metadata_job *j = (struct metadata_job *)job;
@@ -143,10 +167,12 @@ static void snapshot_done(struct job *job)
     if (j->rc == 0)
         j->rc =
             partition_log_delete_records(l->log, l->snapshot_id.end_offset, &j->err);
-    if (j->rc != 0)
-        trace_warn(l->o.trace, "cannot make a snapshot of the metadata: %s",
-                   j->err.message);
-    stop_step(l);
+    if (j->rc == 0)
+        j->rc = partition_log_cleanup_begin(l->log, INT64_MAX, &l->cleanup, &j->err);
+    if (l->cleanup != NULL)
+        submit(l, &l->snapshot, cleanup_work, cleanup_done);
+    else
+        end_snapshot(j);
 }
 
 static int emit_record(void *context, const struct metadata_record *record,

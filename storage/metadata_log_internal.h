@@ -39,6 +39,7 @@ struct metadata_log {
     struct metadata_job snapshot;
     struct metadata_snapshot_id snapshot_id;
     struct buf snapshot_bytes;
+    struct log_cleanup *cleanup; /* behind a snapshot; NULL: none under way */
 
     struct metadata_job seal;
     struct metadata_log_request *stop; /* not NULL: stopping */

@@ -23,10 +23,13 @@ static int replace(struct disk *disk, const char *path, const void *data, size_t
     buf_printf(&beside, "%s.tmp", path);
     int rc = beside.failed ? err_nomem(err) : 0;
     const char *tmp = (const char *)beside.data;
-    if (rc == 0)
+    if (rc == 0) {
         rc = write_new(disk, tmp, data, len, sync, err);
-    if (rc == 0)
-        rc = disk->ops->rename(disk, tmp, path, err);
+        if (rc == 0)
+            rc = disk->ops->rename(disk, tmp, path, err);
+        if (rc != 0) /* what failed is told; the space may be missed elsewhere */
+            disk->ops->remove(disk, tmp, NULL);
+    }
     buf_free(&beside);
     return rc;
 }

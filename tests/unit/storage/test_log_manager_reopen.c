@@ -249,6 +249,7 @@ START_TEST(a_folder_that_could_not_be_made_is_made_later)
     pass_time(&f, FIRST_TRY_MS);
     run(&f);
     ck_assert_int_eq(h.state, LOG_ONLINE);
+    ck_assert_int_eq(find_folder(&f, "t-0", "-stray").count, 0);
     must_append(&f, &h, 1);
     close_fixture(&f);
 }

@@ -33,6 +33,7 @@ struct fixture {
     int lines; /* traced */
     struct log_dir dir;
     int64_t snapshot_bytes;
+    int segment_bytes; /* 0: 1 GiB */
     struct metadata_log *l;
     char names[NAMES_MAX][8];
     int count;
@@ -112,7 +113,7 @@ static int try_start(struct fixture *f)
         .trace = &f->trace,
         .executor = &f->executor.executor,
         .node_id = 1,
-        .segment_bytes = 1 << 30,
+        .segment_bytes = f->segment_bytes == 0 ? 1 << 30 : f->segment_bytes,
         .segment_ms = INT64_MAX,
         .max_bytes_between_snapshots = f->snapshot_bytes,
         .bootstrap = bootstrap,
@@ -544,6 +545,34 @@ START_TEST(a_grown_log_is_snapshot_and_replayed_from_there)
 }
 END_TEST
 
+static int count_segment(void *context, const struct disk_entry *entry)
+{
+    *(int *)context += strstr(entry->name, ".log") != NULL;
+    return 0;
+}
+
+START_TEST(segments_below_a_snapshot_are_removed)
+{
+    struct fixture *f = malloc(sizeof(*f));
+    int segments = 0;
+    prepare(f);
+    f->snapshot_bytes = 2000;
+    f->segment_bytes = 500;
+    start(f);
+    for (int i = 0; i < 200; i++)
+        must_append(f, "t");
+    ck_assert(!fake_disk_has(&f->fake, FOLDER "/00000000000000000000.log"));
+    ck_assert_int_eq(
+        f->disk->ops->list(f->disk, FOLDER, count_segment, &segments, NULL), 0);
+    ck_assert_int_lt(segments, 10); /* of some fifty */
+    ck_assert_int_eq(f->lines, 0);
+    stop(f);
+    start(f);
+    ck_assert_int_eq(f->count, 200);
+    close_fixture(f);
+}
+END_TEST
+
 START_TEST(a_busy_image_is_asked_again_later)
 {
     struct fixture *f = malloc(sizeof(*f));
@@ -793,7 +822,8 @@ GREGOR_TESTS("metadata_log", a_new_directory_is_furnished_as_kafkas,
              a_quorum_of_others_is_refused, a_quorum_of_others_in_the_log_is_refused,
              records_of_a_later_kafka_are_refused,
              a_grown_log_is_snapshot_and_replayed_from_there,
-             a_busy_image_is_asked_again_later, a_failed_snapshot_harms_nothing,
-             a_damaged_snapshot_is_refused, apache_kafkas_log_replays_as_its_dump_says,
+             segments_below_a_snapshot_are_removed, a_busy_image_is_asked_again_later,
+             a_failed_snapshot_harms_nothing, a_damaged_snapshot_is_refused,
+             apache_kafkas_log_replays_as_its_dump_says,
              apache_kafkas_bootstrap_checkpoint_is_read,
              a_snapshot_written_here_is_kafkas_but_for_its_times)
