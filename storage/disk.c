@@ -373,6 +373,16 @@ int disk_write_file_atomically(struct disk *d, const char *path, const void *dat
     return d->ops->sync_dir(d, parent, err);
 }
 
+int disk_need_space(struct disk *d, const char *path, int64_t bytes, struct err *err)
+{
+    int64_t free_bytes, total_bytes;
+    int rc = d->ops->space(d, path, &free_bytes, &total_bytes, err);
+    if (rc != 0 || free_bytes >= bytes)
+        return rc;
+    return err_set(err, ERR_NO_SPACE, "%lld bytes are free, %lld are needed",
+                   (long long)free_bytes, (long long)bytes);
+}
+
 struct name_list {
     struct buf names; /* a byte 'd' or 'f', the name, a zero; and so on */
 };

@@ -81,6 +81,8 @@ int disk_read_file(struct disk *d, const char *path, size_t limit, struct buf *o
  * crash either the old or the new content is there. */
 int disk_write_file_atomically(struct disk *d, const char *path, const void *data,
                                size_t len, struct err *err);
+/* ERR_NO_SPACE, and how much there is, unless so many bytes are free. */
+int disk_need_space(struct disk *d, const char *path, int64_t bytes, struct err *err);
 /* A folder and everything in it. */
 int disk_remove_tree(struct disk *d, const char *path, struct err *err);
 

@@ -43,25 +43,13 @@ bool log_manager_plan_reopening(struct log_manager *m, struct log_handle *h,
     return again;
 }
 
-/* Recovery writes indexes and a snapshot, and then there should be room for more than
- * the next batch. */
-static int check_space(const struct log_opening *o, struct err *err)
-{
-    const struct log_manager *m = o->job.m;
-    int64_t needed = 2 * (int64_t)o->config->max_message_bytes;
-    int64_t free_bytes, total_bytes;
-    int rc = m->o.disk->ops->space(m->o.disk, log_manager_path(m), &free_bytes,
-                                   &total_bytes, err);
-    if (rc != 0 || free_bytes >= needed)
-        return rc;
-    return err_set(err, ERR_NO_SPACE, "%lld bytes are free, %lld are needed",
-                   (long long)free_bytes, (long long)needed);
-}
-
 static void reopen_work(struct log_job *job)
 {
     struct log_opening *o = (struct log_opening *)job;
-    job->rc = check_space(o, &job->err);
+    const struct log_manager *m = job->m;
+    /* For indexes and a snapshot that recovery writes, and more than the next batch. */
+    int64_t needed = 2 * (int64_t)o->config->max_message_bytes;
+    job->rc = disk_need_space(m->o.disk, log_manager_path(m), needed, &job->err);
     if (job->rc == 0)
         log_opening_work(o);
     if (job->rc != 0)

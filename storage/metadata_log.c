@@ -23,8 +23,8 @@
 #define INDEX_BYTES (10 << 20)
 #define INDEX_INTERVAL_BYTES 4096
 
-static void submit(struct metadata_log *l, struct metadata_job *j,
-                   void (*work)(struct job *), void (*done)(struct job *))
+void metadata_log_submit(struct metadata_log *l, struct metadata_job *j,
+                         void (*work)(struct job *), void (*done)(struct job *))
 {
     assert(!j->running);
     *j = (struct metadata_job){.job = {work, done}, .l = l, .running = true};
@@ -132,15 +132,13 @@ static void snapshot_work(struct job *job)
         j->rc = disk->ops->list(disk, l->dir, remove_older, l, &j->err);
 }
 
-static void stop_step(struct metadata_log *l);
-
 static void end_snapshot(struct metadata_job *j)
 {
     j->running = false;
     if (j->rc != 0)
         trace_warn(j->l->o.trace, "cannot make a snapshot of the metadata: %s",
                    j->err.message);
-    stop_step(j->l);
+    metadata_log_stop_step(j->l);
 }
 
 static void cleanup_work(struct job *job)
@@ -170,7 +168,7 @@ static void snapshot_done(struct job *job)
     if (j->rc == 0)
         j->rc = partition_log_cleanup_begin(l->log, INT64_MAX, &l->cleanup, &j->err);
     if (l->cleanup != NULL)
-        submit(l, &l->snapshot, cleanup_work, cleanup_done);
+        metadata_log_submit(l, &l->snapshot, cleanup_work, cleanup_done);
     else
         end_snapshot(j);
 }
@@ -212,7 +210,7 @@ static void maybe_snapshot(struct metadata_log *l)
     if (rc == 0) {
         l->snapshot_bytes = w.out;
         w.out = BUF_INIT;
-        submit(l, &l->snapshot, snapshot_work, snapshot_done);
+        metadata_log_submit(l, &l->snapshot, snapshot_work, snapshot_done);
     } else if (rc != ERR_BUSY) {
         trace_warn(l->o.trace, "cannot make a snapshot of the metadata: %s",
                    err.message);
@@ -260,7 +258,7 @@ static void sync_done(struct job *job)
     wake(served, rc, &why);
     wake(stranded, next, &err);
     maybe_snapshot(l);
-    stop_step(l);
+    metadata_log_stop_step(l);
 }
 
 static int start_sync(struct metadata_log *l, struct err *err)
@@ -270,7 +268,7 @@ static int start_sync(struct metadata_log *l, struct err *err)
         return rc;
     l->syncing = l->waiting;
     l->waiting = NULL;
-    submit(l, &l->sync, sync_work, sync_done);
+    metadata_log_submit(l, &l->sync, sync_work, sync_done);
     return 0;
 }
 
@@ -289,7 +287,7 @@ static void turn_done(struct job *job)
     j->running = false;
     l->first = NULL;
     wake(first, 0, &j->err);
-    stop_step(l);
+    metadata_log_stop_step(l);
 }
 
 static int begin(struct metadata_log *l, struct metadata_log_request *r,
@@ -301,7 +299,7 @@ static int begin(struct metadata_log *l, struct metadata_log_request *r,
     l->began = true;
     l->first = r;
     r->next = NULL;
-    submit(l, &l->turn, turn_work, turn_done);
+    metadata_log_submit(l, &l->turn, turn_work, turn_done);
     return 0;
 }
 
@@ -348,9 +346,20 @@ int metadata_log_append(struct metadata_log *l, const struct metadata_record *re
     assert(count > 0 && l->stop == NULL);
     record_batch_builder_init(&b, 0);
     int rc = build_batch(l, records, count, &b, err);
+    if (rc == 0 && metadata_log_may_reopen(l)) {
+        metadata_log_reopen(l, &b, r);
+        return 0;
+    }
     if (rc == 0)
-        rc = metadata_log_append_batch(l, &b, err);
+        rc = metadata_log_append_built(l, &b, r, err);
     record_batch_builder_free(&b);
+    return rc;
+}
+
+int metadata_log_append_built(struct metadata_log *l, struct record_batch_builder *b,
+                              struct metadata_log_request *r, struct err *err)
+{
+    int rc = metadata_log_append_batch(l, b, err);
     if (rc != 0)
         return rc;
     l->has_records = true;
@@ -381,16 +390,16 @@ static void seal_done(struct job *job)
     r->done(r, j->rc, &j->err); /* may close the log */
 }
 
-static void stop_step(struct metadata_log *l)
+void metadata_log_stop_step(struct metadata_log *l)
 {
     if (l->stop != NULL && !l->turn.running && !l->sync.running &&
-        !l->snapshot.running && !l->seal.running)
-        submit(l, &l->seal, seal_work, seal_done);
+        !l->snapshot.running && !l->reopen.running && !l->seal.running)
+        metadata_log_submit(l, &l->seal, seal_work, seal_done);
 }
 
 void metadata_log_stop(struct metadata_log *l, struct metadata_log_request *r)
 {
     assert(l->stop == NULL);
     l->stop = r;
-    stop_step(l);
+    metadata_log_stop_step(l);
 }

@@ -88,8 +88,9 @@ struct metadata_log_request {
 /* Appends one batch of `count` records and makes it durable. The first batch of a
  * run, the controller's own, is called back before that: nobody was promised
  * anything yet, and its sync follows at once. The records are borrowed for the
- * call. Negative: nothing was appended, no callback follows. A
- * disk that refuses, now or in the sync, takes the log offline for good. */
+ * call. Negative: nothing was appended, no callback follows. A disk that refuses, now
+ * or in the sync, takes the log offline: for good, unless it had no space for the
+ * batch. Then each later append tries to recover the log first, in a job. */
 int metadata_log_append(struct metadata_log *l, const struct metadata_record *records,
                         int32_t count, struct metadata_log_request *r, struct err *err);
 

@@ -41,6 +41,11 @@ struct metadata_log {
     struct buf snapshot_bytes;
     struct log_cleanup *cleanup; /* behind a snapshot; NULL: none under way */
 
+    struct metadata_job reopen;
+    struct partition_log *reopened;
+    struct record_batch_builder kept; /* the batch that waits for it */
+    struct metadata_log_request *kept_request;
+
     struct metadata_job seal;
     struct metadata_log_request *stop; /* not NULL: stopping */
 };
@@ -49,7 +54,25 @@ struct metadata_log {
 int metadata_log_append_batch(struct metadata_log *l, struct record_batch_builder *b,
                               struct err *err);
 
+/* Appends a batch that was built, and sees to its sync. */
+int metadata_log_append_built(struct metadata_log *l, struct record_batch_builder *b,
+                              struct metadata_log_request *r, struct err *err);
+void metadata_log_submit(struct metadata_log *l, struct metadata_job *j,
+                         void (*work)(struct job *), void (*done)(struct job *));
+/* A job is done: the stop, if one waits for it. */
+void metadata_log_stop_step(struct metadata_log *l);
+
 /* metadata_log_open.c: folder, snapshot, log, epoch. */
 int metadata_log_load(struct metadata_log *l, struct err *err);
+/* The partition log alone, recovered. May block. */
+int metadata_log_open_log(const struct metadata_log *l, int64_t recovery_point,
+                          int64_t log_start_offset, struct partition_log **out,
+                          struct err *err);
+
+/* metadata_log_reopen.c */
+bool metadata_log_may_reopen(const struct metadata_log *l);
+/* The batch is the log's from now on; `r` hears how it went with it. */
+void metadata_log_reopen(struct metadata_log *l, struct record_batch_builder *b,
+                         struct metadata_log_request *r);
 
 #endif

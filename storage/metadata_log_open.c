@@ -55,8 +55,9 @@ static int look_around(struct metadata_log *l, struct finding *f, struct err *er
 
 /* Never taken for clean: the marker's removal is not durable when this log is
  * written first. What is scanned here the replay reads anyway. */
-static int open_log(struct metadata_log *l, const struct finding *found,
-                    struct err *err)
+int metadata_log_open_log(const struct metadata_log *l, int64_t recovery_point,
+                          int64_t log_start_offset, struct partition_log **out,
+                          struct err *err)
 {
     struct partition_log_recovery recovery = {0};
     struct partition_log_options options = {
@@ -67,10 +68,11 @@ static int open_log(struct metadata_log *l, const struct finding *found,
         .trace = l->o.trace,
         .config = &l->config,
         .clean = false,
-        .recovery_point = found->has_snapshot ? found->newest.end_offset : 0,
+        .recovery_point = recovery_point,
+        .log_start_offset = log_start_offset,
         .producer_id_expiration_ms = INT64_MAX,
     };
-    int rc = partition_log_open(&options, &l->log, &recovery, err);
+    int rc = partition_log_open(&options, out, &recovery, err);
     if (rc == 0 && recovery.bytes_truncated > 0)
         trace_warn(l->o.trace,
                    "%s: %lld bytes at its end were no whole batches and are cut off",
@@ -324,7 +326,8 @@ int metadata_log_load(struct metadata_log *l, struct err *err)
     if (rc == 0)
         rc = look_around(l, &found, err);
     if (rc == 0)
-        rc = open_log(l, &found, err);
+        rc = metadata_log_open_log(l, found.has_snapshot ? found.newest.end_offset : 0,
+                                   0, &l->log, err);
     if (rc == 0)
         rc = replay(l, &found, err);
     if (rc == 0)

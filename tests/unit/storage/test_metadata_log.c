@@ -331,6 +331,107 @@ END_TEST
 
 /* Whichever disk call fails, and the power with it: what was called back as
  * durable is there, in order, and the log opens. */
+/* The disk is full, and appends are refused; the offset that the next one would get. */
+static int64_t fill_disk(struct fixture *f, int64_t space)
+{
+    struct reply r = reply();
+    int64_t next = metadata_log_next_offset(f->l);
+    fake_disk_limit_space(&f->fake, space);
+    ck_assert_int_eq(append(f, "full", &r), ERR_NO_SPACE);
+    ck_assert_int_eq(r.calls, 0);
+    return next;
+}
+
+START_TEST(a_full_disk_is_tried_again_by_the_next_append)
+{
+    for (int64_t space = 0; space < 60; space += 11) {
+        struct fixture *f = open_fixture();
+        struct reply r = reply();
+        must_append(f, "0");
+        must_append(f, "1");
+        int64_t next = fill_disk(f, space);
+        ck_assert_int_eq(append(f, "x", &r), 0);
+        f->count--;
+        run(f);
+        ck_assert_int_eq(r.calls, 1);
+        ck_assert_int_eq(r.rc, ERR_NO_SPACE);
+        ck_assert_int_eq(metadata_log_next_offset(f->l), next);
+        fake_disk_limit_space(&f->fake, 1 << 30);
+        must_append(f, "2");
+        ck_assert_int_eq(metadata_log_next_offset(f->l), next + 1);
+        must_append(f, "3");
+        ck_assert_int_eq(f->lines, 2); /* at both ends */
+        stop(f);
+        start(f);
+        ck_assert_int_eq(f->count, 4);
+        ck_assert_str_eq(f->names[2], "2");
+        close_fixture(f);
+    }
+}
+END_TEST
+
+/* What the image does not have may be in the log then. */
+START_TEST(a_sync_without_space_refuses_all_that_follows)
+{
+    struct fixture *f = open_fixture();
+    struct reply r = reply();
+    must_append(f, "0");
+    ck_assert_int_eq(append(f, "a", &r), 0);
+    f->fake.fail_code = ERR_NO_SPACE;
+    fake_disk_fail_nth(&f->fake, 1);
+    run(f);
+    ck_assert_int_eq(r.rc, ERR_NO_SPACE);
+    fake_disk_fail_nth(&f->fake, 0);
+    ck_assert_int_eq(append(f, "b", &r), ERR_OFFLINE);
+    close_fixture(f);
+}
+END_TEST
+
+START_TEST(coming_back_survives_each_disk_failure)
+{
+    bool fired = true;
+    for (unsigned nth = 1; fired; nth++) {
+        struct fixture *f = open_fixture();
+        struct reply r = reply();
+        must_append(f, "0");
+        must_append(f, "1");
+        fill_disk(f, 20);
+        fake_disk_limit_space(&f->fake, 1 << 30);
+        fake_disk_fail_nth(&f->fake, nth);
+        ck_assert_int_eq(append(f, "2", &r), 0);
+        run(f);
+        fired = fake_disk_fired(&f->fake);
+        fake_disk_fail_nth(&f->fake, 0);
+        ck_assert_int_eq(r.calls, 1);
+        ck_assert(fired || r.rc == 0);
+        bool told = r.rc == 0;
+        kill_broker(f);
+        start(f);
+        ck_assert_int_ge(f->count, told ? 3 : 2);
+        ck_assert_int_le(f->count, 3);
+        must_append(f, "4");
+        close_fixture(f);
+    }
+}
+END_TEST
+
+START_TEST(a_stop_waits_for_the_log_to_come_back)
+{
+    struct fixture *f = open_fixture();
+    struct reply r = reply();
+    must_append(f, "0");
+    fill_disk(f, 0);
+    fake_disk_limit_space(&f->fake, 1 << 30);
+    ck_assert_int_eq(append(f, "1", &r), 0);
+    stop(f);
+    ck_assert_int_eq(r.rc, 0);
+    ck_assert_int_eq(r.calls, 1);
+    start(f);
+    ck_assert_int_eq(f->count, 2);
+    close_fixture(f);
+}
+END_TEST
+
 START_TEST(a_power_cut_takes_nothing_that_was_acknowledged)
 {
     bool fired = true;
@@ -817,6 +918,10 @@ GREGOR_TESTS("metadata_log", a_new_directory_is_furnished_as_kafkas,
              a_start_without_a_change_syncs_nothing,
              appends_during_a_sync_share_the_next,
              a_failed_sync_refuses_all_that_follows,
+             a_full_disk_is_tried_again_by_the_next_append,
+             a_sync_without_space_refuses_all_that_follows,
+             coming_back_survives_each_disk_failure,
+             a_stop_waits_for_the_log_to_come_back,
              a_power_cut_takes_nothing_that_was_acknowledged, a_torn_tail_is_cut_off,
              an_unreadable_quorum_state_is_made_anew_from_the_log,
              a_quorum_of_others_is_refused, a_quorum_of_others_in_the_log_is_refused,
