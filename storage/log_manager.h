@@ -57,12 +57,13 @@ struct log_handle {
     int64_t recovery_point;
     int64_t high_watermark;
     int64_t log_start_offset;
-    int64_t end_offset; /* while OFFLINE: what its log had reached */
-    int64_t
-        reopen_due_ms; /* while OFFLINE, monotonic; INT64_MAX: not until a restart */
-    int32_t reopen_delay_ms;  /* before the next try, or the one before; 0: none yet */
-    int64_t retention_due_ms; /* wall clock: when retention looks at it while it is
-                               * CLOSED; 0: at once, INT64_MAX: never */
+    /* While CLOSED: when retention looks at it, wall clock. 0: the next time. */
+    int64_t retention_due_ms;
+    /* While OFFLINE: what its log had reached, and when it is tried again, monotonic;
+     * INT64_MAX: not until a restart. */
+    int64_t end_offset;
+    int64_t reopen_due_ms;
+    int32_t reopen_delay_ms; /* of the last try; 0: there was none */
     int32_t partition;
     uint8_t state;  /* enum log_state */
     bool clean;     /* its files may be trusted without a scan */

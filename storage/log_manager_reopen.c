@@ -19,7 +19,8 @@
 static int32_t next_delay(const struct log_handle *h, int64_t now_ms)
 {
     /* Due: the last try's time. It has held for a while: this is another story. */
-    if (h->reopen_delay_ms == 0 || now_ms - h->reopen_due_ms > 2 * REOPEN_MAX_MS)
+    if (h->reopen_delay_ms == 0 ||
+        now_ms - h->reopen_due_ms > 2 * (int64_t)REOPEN_MAX_MS)
         return REOPEN_MIN_MS;
     return h->reopen_delay_ms < REOPEN_MAX_MS / 2 ? h->reopen_delay_ms * 2
                                                   : REOPEN_MAX_MS;

@@ -17,6 +17,8 @@
 
 #include <stdlib.h>
 
+#include "storage/log_path.h"
+
 static void go_on(struct log_manager *m);
 
 /* ---- the order ------------------------------------------------------------ */
@@ -136,24 +138,38 @@ void log_manager_retention_cleaned(struct log_manager *m, const struct log_job *
 
 /* ---- closed --------------------------------------------------------------- */
 
-static int retain_all(struct partition_log *log, struct retention_outcome *out,
-                      struct err *err)
+/* True: the times of more segments are known now. One that cannot be read is no reason
+ * to take the log offline: the next pass tries again. */
+static bool learn_ages(struct log_opening *o)
 {
-    struct log_ages *ages;
-    int rc;
-    do {
-        rc = partition_log_retain(log, out, err);
-        if (rc != 0 || !out->unknown)
+    struct log_ages *ages = NULL;
+    struct err err;
+    int rc = partition_log_ages_begin(o->log, &ages, &err);
+    if (rc == 0)
+        rc = log_ages_run(ages, &err);
+    if (rc != 0)
+        trace_warn(o->job.m->o.trace, "retention of %.*s-%d waits: %s",
+                   STR_ARGS(o->folder.topic), o->folder.partition, err.message);
+    partition_log_ages_end(o->log, ages);
+    return rc == 0;
+}
+
+static int retain_all(struct log_opening *o, struct err *err)
+{
+    struct retention_outcome outcome;
+    bool learnt = false;
+    for (;;) {
+        int rc = partition_log_retain(o->log, &outcome, err);
+        if (rc != 0)
             return rc;
-        rc = partition_log_ages_begin(log, &ages, err);
-        if (rc == 0)
-            rc = log_ages_run(ages, err);
-        if (rc == 0)
-            partition_log_ages_end(log, ages);
-        else
-            log_ages_free(ages);
-    } while (rc == 0);
-    return rc;
+        o->retention_due_ms = outcome.unknown ? 0 : outcome.due_ms;
+        /* What was read and did not help is not read again. */
+        if (!outcome.unknown || (learnt && outcome.deleted == 0))
+            return 0;
+        learnt = learn_ages(o);
+        if (!learnt)
+            return 0;
+    }
 }
 
 /* No reader has ever had the log: its files go without delay. */
@@ -176,26 +192,32 @@ static int remove_deleted(struct log_opening *o, struct err *err)
 
 static int visit_log(struct log_opening *o, struct err *err)
 {
-    struct retention_outcome outcome;
     partition_log_set_high_watermark(o->log, o->high_watermark);
-    int rc = retain_all(o->log, &outcome, err);
+    int rc = retain_all(o, err);
     if (rc == 0)
         rc = remove_deleted(o, err);
     if (rc == 0)
         rc = partition_log_seal(o->log, err);
-    o->retention_due_ms = outcome.due_ms;
     return rc;
+}
+
+/* A log that was never opened is not made for this. An empty one is opened all the
+ * same: that removes what was deleted before the start and is on its way out. */
+static int find_segment(void *context, const struct disk_entry *entry)
+{
+    (void)context;
+    return ends_with(entry->name, LOG_SUFFIX);
 }
 
 static void visit_work(struct log_job *job)
 {
     struct log_opening *o = (struct log_opening *)job;
+    struct disk *disk = job->m->o.disk;
     o->retention_due_ms = INT64_MAX;
-    /* A log without bytes is not made for this. */
-    int64_t size = log_folder_size(job->m->o.disk, o->options.dir, &job->err);
-    if (size < 0)
-        job->rc = (int)size;
-    if (size <= 0)
+    int found = disk->ops->list(disk, o->options.dir, find_segment, NULL, &job->err);
+    if (found < 0 && found != ERR_NOT_FOUND)
+        job->rc = found;
+    if (found != 1)
         return;
     log_opening_work(o);
     if (job->rc == 0)
@@ -206,7 +228,7 @@ static void visit_work(struct log_job *job)
     }
 }
 
-/* Closed again, or without bytes and never opened; 0, or the reason why those who
+/* Closed again, or not opened at all; 0, or the reason why those who
  * came meanwhile do not get it. */
 static int leave_closed(struct log_opening *o, struct err *err)
 {

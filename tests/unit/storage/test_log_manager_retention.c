@@ -228,7 +228,7 @@ START_TEST(who_asks_during_a_visit_gets_the_log)
 }
 END_TEST
 
-START_TEST(log_without_bytes_is_not_made)
+START_TEST(log_without_segments_is_not_made)
 {
     struct fixture f;
     struct owner o;
@@ -256,6 +256,25 @@ START_TEST(log_without_bytes_is_not_made)
     run(&f);
     expect(&r, 0);
     must_append(&f, &h, 1);
+    close_fixture(&f);
+}
+END_TEST
+
+START_TEST(files_on_their_way_out_go_after_a_restart)
+{
+    struct fixture f;
+    struct owner o;
+    struct log_handle h;
+    begin(&f, &o, &h);
+    pass_time(&f, 2 * HOUR);
+    run(&f);
+    restart(&f, &o, &h);
+    ck_assert(has(&f, 0, ".log.deleted"));
+    pass_time(&f, INITIAL_MS);
+    run(&f);
+    ck_assert(!has(&f, 0, ".log.deleted"));
+    ck_assert_int_eq(h.state, LOG_CLOSED);
+    ck_assert_int_eq(partition_log_end_offset(must_open(&f, &h)), RECORDS);
     close_fixture(&f);
 }
 END_TEST
@@ -555,7 +574,8 @@ GREGOR_TESTS("log_manager_retention",
              closed_log_is_opened_cleaned_and_closed_again,
              closed_log_is_left_alone_until_it_is_due,
              settings_that_change_during_a_visit_bring_the_next,
-             who_asks_during_a_visit_gets_the_log, log_without_bytes_is_not_made,
+             who_asks_during_a_visit_gets_the_log, log_without_segments_is_not_made,
+             files_on_their_way_out_go_after_a_restart,
              compacted_and_unlimited_logs_are_not_opened,
              high_watermark_holds_back_unless_nobody_else_has_a_say,
              logs_of_an_unclean_stop_wait_for_recovery,
