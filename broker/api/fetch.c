@@ -42,8 +42,8 @@ struct item { /* one partition that is asked for */
     int64_t from;        /* the offset to read from */
     int64_t ready_bytes; /* at the last look */
     struct log_slice slice;
-    struct fetch_conversion conversion;
-    bool unknown; /* there is no such partition */
+    struct fetch_conversion *conversion; /* NULL unless the reader is old */
+    bool unknown;                        /* there is no such partition */
     struct fetch_response_partition_data answer;
     struct partition_watch watch;
 };
@@ -60,6 +60,7 @@ struct fetching {
     int32_t min_bytes;
     int64_t deadline_ms; /* monotonic */
     struct item *items;
+    struct fetch_conversion *conversions; /* one each; NULL unless the reader is old */
     int count;
     bool failed; /* some partition has an error: answer at once */
     int64_t ready_bytes;
@@ -217,7 +218,9 @@ static void item_read(struct item *i, int32_t max_bytes, bool at_least_one)
     tell_offsets(i, log);
     i->answer.records.len = i->slice.size;
     list_aborted(i, log, bound);
-    i->conversion.expand_limit = topic_config_expand_limit(partition_log_config(log));
+    if (i->conversion != NULL)
+        i->conversion->expand_limit =
+            topic_config_expand_limit(partition_log_config(log));
 }
 
 /* ---- all of them --------------------------------------------------------- */
@@ -294,7 +297,8 @@ static void cleanup(struct request *r)
     struct fetching *f = r->state;
     for (int n = 0; n < f->count; n++) {
         log_file_release(f->items[n].slice.file);
-        fetch_conversion_free(&f->items[n].conversion);
+        if (f->items[n].conversion != NULL)
+            fetch_conversion_free(f->items[n].conversion);
     }
     fetch_session_release(r->node->fetch_sessions, f->session);
 }
@@ -355,17 +359,17 @@ static void convert(struct job *job)
         struct item *i = &f->items[n];
         if (i->slice.file == NULL)
             continue;
-        i->conversion.slice = &i->slice;
-        i->conversion.magic = f->magic;
-        i->conversion.first_offset = i->from;
-        fetch_convert(&i->conversion);
+        i->conversion->slice = &i->slice;
+        i->conversion->magic = f->magic;
+        i->conversion->first_offset = i->from;
+        fetch_convert(i->conversion);
     }
 }
 
 /* False: there is nothing for the reader where it was read, only behind that. */
 static bool item_take_messages(struct item *i)
 {
-    struct fetch_conversion *c = &i->conversion;
+    struct fetch_conversion *c = i->conversion;
     if (i->slice.file == NULL)
         return true;
     log_file_release(i->slice.file);
@@ -448,7 +452,7 @@ static void answer(struct fetching *f)
 {
     for (int n = 0; n < f->count; n++) {
         const struct log_slice *s = &f->items[n].slice;
-        if (f->magic < RECORD_BATCH_MAGIC && s->file != NULL) {
+        if (f->items[n].conversion != NULL && s->file != NULL) {
             submit(f, convert, on_converted);
             return;
         }
@@ -534,13 +538,15 @@ static void add_item(struct fetching *f, struct session_partition_key key,
                      struct str topic, struct uuid topic_id,
                      const struct fetch_request_fetch_partition *wanted)
 {
-    struct item *i = &f->items[f->count++];
+    struct item *i = &f->items[f->count];
     i->fetching = f;
+    i->conversion = f->conversions == NULL ? NULL : &f->conversions[f->count];
     i->key = key;
     i->topic = topic;
     i->topic_id = topic_id;
     i->wanted = *wanted;
     i->from = wanted->fetch_offset;
+    f->count++;
 }
 
 /* The items of the session in its order, or those of the request in its. Names
@@ -553,8 +559,12 @@ static bool list_items(struct fetching *f)
         count = HASH_COUNT(f->session->partitions);
     for (int32_t t = 0; f->session == NULL && t < m->topics_count; t++)
         count += (size_t)m->topics[t].partitions_count;
-    f->items = arena_array(&f->request->arena, count, sizeof(*f->items));
-    if (f->items == NULL)
+    struct arena *arena = &f->request->arena;
+    bool old = f->magic < RECORD_BATCH_MAGIC;
+    f->items = arena_array(arena, count, sizeof(*f->items));
+    if (old)
+        f->conversions = arena_array(arena, count, sizeof(*f->conversions));
+    if (f->items == NULL || (old && f->conversions == NULL))
         return false;
     if (f->session != NULL) {
         const struct session_partition *p = f->session->partitions;
