@@ -126,7 +126,8 @@ static void change_process(struct sim *s, struct sim_client *c)
 static void restart(struct sim *s)
 {
     if (sim_random(s, 2) == 0)
-        group_world_compact(&s->world);
+        group_world_compact(&s->world, s->world.next_offset - sim_random(s, 200),
+                            sim_random(s, 2) == 0);
     group_world_restart(&s->world);
     s->known_consumer = NULL;
     s->known_classic = NULL;

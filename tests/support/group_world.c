@@ -275,23 +275,36 @@ static void write_kept(const struct kept_record *k, struct buf *out)
     record_batch_builder_free(&b);
 }
 
-void group_world_compact(struct group_world *w)
+/* The size of the batch at place `at`, and whether it ends before `until`. */
+static bool is_before(const struct group_world *w, size_t at, int64_t until,
+                      int32_t *size)
+{
+    struct record_batch batch;
+    struct err err = {0};
+    ck_assert_int_eq(record_batch_size(w->log.data + at, w->log.len - at, size, &err),
+                     0);
+    ck_assert_int_eq(record_batch_read(w->log.data + at, (size_t)*size, &batch, &err),
+                     0);
+    return batch.last_offset < until;
+}
+
+void group_world_compact(struct group_world *w, int64_t until, bool drops_tombstones)
 {
     struct kept_record *all = NULL, *k, *next;
     struct arena arena = ARENA_INIT;
     struct buf compacted = BUF_INIT;
-    struct err err = {0};
     int32_t size;
-    for (size_t at = 0; at < w->log.len; at += (size_t)size) {
-        ck_assert_int_eq(
-            record_batch_size(w->log.data + at, w->log.len - at, &size, &err), 0);
+    size_t at = 0;
+    for (; at < w->log.len && is_before(w, at, until, &size); at += (size_t)size)
         keep_batch(&all, &arena, w->log.data + at, size);
-    }
     /* In the order in which they were added, which is that of their offsets. */
-    HASH_ITER (hh, all, k, next)
-        write_kept(k, &compacted);
+    HASH_ITER (hh, all, k, next) {
+        if (!drops_tombstones || k->value.data != NULL)
+            write_kept(k, &compacted);
+    }
     HASH_CLEAR(hh, all);
     arena_reset(&arena);
+    buf_append(&compacted, w->log.data + at, w->log.len - at);
     buf_free(&w->log);
     w->log = compacted;
 }

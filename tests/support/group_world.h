@@ -88,8 +88,9 @@ void group_world_replay_more(struct group_world *w, struct group_table *t, size_
 /* The broker ends and starts again: held writes fail, all is read from the log. */
 void group_world_restart(struct group_world *w);
 
-/* Of each key only the last record stays, in records of their own. */
-void group_world_compact(struct group_world *w);
+/* As the log cleaner leaves it (storage/cleaner.h): of the records before `until`, the
+ * last one of each key stays; tombstones go, too, when they are old enough. */
+void group_world_compact(struct group_world *w, int64_t until, bool drops_tombstones);
 
 /* ---- questions ----------------------------------------------------------- */
 
