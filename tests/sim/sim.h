@@ -86,6 +86,7 @@ void sim_client_leave(struct sim_client *c);
 void sim_client_turn(struct sim_client *c);
 /* Its partitions are lost: the coordinator says that it is out. */
 void sim_client_lose(struct sim_client *c);
+void sim_client_forget_shares(struct sim_client *c);
 void sim_client_commit(struct sim_client *c);
 /* Joins with other topics. */
 void sim_client_subscribe(struct sim_client *c, uint32_t topics, const char *regex);

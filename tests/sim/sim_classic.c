@@ -146,14 +146,6 @@ static void share_out(struct sim_client *c, const struct classic_group *g)
     arena_reset(&arena);
 }
 
-static void forget_shares(struct sim_client *c)
-{
-    while (c->share_count > 0) {
-        struct sim_share *share = &c->shares[--c->share_count];
-        partition_set_free(&share->partitions);
-    }
-}
-
 /* ---- JoinGroup ----------------------------------------------------------- */
 
 static void take_join(struct sim_client *c, enum kafka_error error,
@@ -177,7 +169,7 @@ static void on_joined(struct classic_join *join, const struct join_result *r)
     struct sim_client *c = end((struct answer *)join);
     if (c == NULL)
         return;
-    forget_shares(c);
+    sim_client_forget_shares(c);
     c->leads = r->error == KAFKA_NONE && str_equal(r->leader, r->member_id);
     if (r->members != NULL && !r->skip_assignment)
         share_out(c, r->members);
@@ -196,7 +188,7 @@ static void on_consumer_joined(struct group_write *write, enum kafka_error error
     struct sim_client *c = end(a);
     if (c == NULL)
         return;
-    forget_shares(c);
+    sim_client_forget_shares(c);
     c->leads = false;
     take_join(c, error != KAFKA_NONE ? error : result.error, str_of(id),
               result.generation_id);

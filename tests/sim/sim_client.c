@@ -15,7 +15,7 @@ static void forget_answer(struct sim_client *c)
     c->waits = NULL;
 }
 
-static void forget_shares(struct sim_client *c)
+void sim_client_forget_shares(struct sim_client *c)
 {
     while (c->share_count > 0)
         partition_set_free(&c->shares[--c->share_count].partitions);
@@ -40,7 +40,7 @@ void sim_client_lose(struct sim_client *c)
 {
     partition_set_free(&c->owned);
     partition_set_free(&c->assigned);
-    forget_shares(c);
+    sim_client_forget_shares(c);
     c->state = CLIENT_OUT;
     c->epoch = c->protocol == SIM_CONSUMER ? 0 : -1;
     c->leads = c->rejoins = false;

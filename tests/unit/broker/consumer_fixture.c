@@ -412,14 +412,18 @@ void expect_target(struct group_world *w, const char *id, const char *target)
     expect_set(w, &m->target, target);
 }
 
+void expect_unchanged(struct group_world *w, char *before)
+{
+    char *is = group_table_text(&w->table, true);
+    ck_assert_str_eq(is, before);
+    free(is);
+    free(before);
+}
+
 void expect_replayed(struct group_world *w)
 {
     struct group_table replayed;
     group_world_replay(w, &replayed);
-    char *is = group_table_text(&w->table, true);
-    char *read = group_table_text(&replayed, true);
-    ck_assert_str_eq(read, is);
-    free(is);
-    free(read);
+    expect_unchanged(w, group_table_text(&replayed, true));
     group_table_free(&replayed);
 }

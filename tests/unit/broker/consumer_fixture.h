@@ -110,6 +110,9 @@ void expect_member(struct group_world *w, const char *id, enum member_state stat
                    const char *assigned, const char *pending_revocation);
 void expect_target(struct group_world *w, const char *id, const char *target);
 
+/* All groups are as group_table_text() said, which is freed. */
+void expect_unchanged(struct group_world *w, char *before);
+
 /* A table that reads the whole log is as the one in memory. */
 void expect_replayed(struct group_world *w);
 
