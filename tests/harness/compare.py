@@ -178,6 +178,22 @@ UNORDERED = {
     "OffsetForLeaderEpoch.Topics",
     "ListOffsets.Topics",
     "ListOffsets.Partitions",
+    "ListGroups.Groups",
+    "DeleteGroups.Results",
+    "OffsetDelete.Topics",
+    "OffsetDelete.Partitions",
+    "OffsetFetch.Topics",
+    "OffsetFetch.Partitions",
+    "JoinGroup.Members",
+    "DescribeGroups.Groups",
+    "DescribeGroups.Members",
+    "ConsumerGroupDescribe.Groups",
+    "ConsumerGroupDescribe.Members",
+    "ConsumerGroupDescribe.SubscribedTopicNames",
+    "ConsumerGroupDescribe.TopicPartitions",
+    "ConsumerGroupDescribe.Partitions",
+    "ConsumerGroupHeartbeat.TopicPartitions",
+    "ConsumerGroupHeartbeat.Partitions",
 }
 
 
@@ -299,17 +315,7 @@ class Pair:
                 self.settle()
             if not found or but:
                 break
-        lines = collapse(found)
-        unexpected = {k: v for k, v in lines.items() if not but or k not in but.lines}
-        unseen = [line for line in but.lines if line not in lines] if but else []
-        if unexpected or unseen:
-            raise AssertionError(
-                "\n".join(
-                    ["Gregor | Apache Kafka"]
-                    + [f"v{','.join(v)} {what}" for what, v in unexpected.items()]
-                    + [f"no longer: {line}" for line in unseen]
-                )
-            )
+        complain(collapse(found), but)
         return answer
 
     def make(self, topic, partitions=1, configs=None):
@@ -351,6 +357,23 @@ def differences(one, other, path=""):
         return  # Gregor says why, where Apache Kafka is silent
     elif one != other:
         yield f"{path}: {one!r} | {other!r}"
+
+
+def complain(lines, but):
+    """Fails with all of collapse()'s lines that `but` does not accept, and with what
+    it accepts and did not show."""
+    __tracebackhide__ = True
+    accepted = but.lines if but else ()
+    unexpected = {k: v for k, v in lines.items() if k not in accepted}
+    unseen = [line for line in accepted if line not in lines]
+    if unexpected or unseen:
+        raise AssertionError(
+            "\n".join(
+                ["Gregor | Apache Kafka"]
+                + [f"v{','.join(v)} {what}" for what, v in unexpected.items()]
+                + [f"no longer: {line}" for line in unseen]
+            )
+        )
 
 
 def collapse(found):

@@ -1,6 +1,8 @@
-"""A member of a classic consumer group, byte by byte: it does what it is told."""
+"""Groups, byte by byte: a member of a classic group, that does what it is told, and
+what every client can ask of any group (see consumer.py for the other protocol)."""
 
 import struct
+import threading
 
 from harness import messages
 from harness.messages import errors, versions
@@ -15,8 +17,23 @@ def subscription(*topics):
     return struct.pack(">hi", 0, len(topics)) + names + struct.pack(">i", -1)
 
 
-class Client:
-    """One connection, and the group that it speaks of."""
+def in_background(call):
+    """The result of a call that waits, when it is asked for."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
+    thread.start()
+
+    def result():
+        thread.join(20)
+        assert results, "still waiting"
+        return results[0]
+
+    return result
+
+
+class GroupClient:
+    """One connection, and the group that it speaks of. It commits as the member and
+    with the generation that it has been given, if any."""
 
     def __init__(self, broker, group):
         self.connection = Connection(broker.address)
@@ -36,6 +53,64 @@ class Client:
             "FindCoordinator", {"KeyType": 0, "CoordinatorKeys": [self.group]}
         )
         return answer["Coordinators"][0]
+
+    def topic_id(self, topic):
+        answer = self.ask("Metadata", {"Topics": [{"Name": topic}]})
+        return answer["Topics"][0]["TopicId"]
+
+    def commit(self, topic, offset, version=9, partition=0, metadata="", **more):
+        values = {
+            "GroupId": self.group,
+            "GenerationIdOrMemberEpoch": self.generation,
+            "MemberId": self.member,
+            "Topics": [
+                {
+                    "Name": topic,
+                    "Partitions": [
+                        {
+                            "PartitionIndex": partition,
+                            "CommittedOffset": offset,
+                            "CommittedMetadata": metadata,
+                        }
+                    ],
+                }
+            ],
+            **more,
+        }
+        answer = self.ask("OffsetCommit", values, version)
+        return answer["Topics"][0]["Partitions"][0]["ErrorCode"]
+
+    def committed(self, topic, partition=0):
+        """(error, offset, metadata)"""
+        found = self.fetch([{"Name": topic, "PartitionIndexes": [partition]}])
+        assert found["ErrorCode"] == errors.NONE
+        p = found["Topics"][0]["Partitions"][0]
+        return p["ErrorCode"], p["CommittedOffset"], p["Metadata"]
+
+    def fetch(self, topics, version=9, **more):
+        group = {"GroupId": self.group, "Topics": topics, **more}
+        return self.ask("OffsetFetch", {"Groups": [group]}, version)["Groups"][0]
+
+    def describe(self, version=None):
+        answer = self.ask("DescribeGroups", {"Groups": [self.group]}, version)
+        return answer["Groups"][0]
+
+    def state(self):
+        return self.describe()["GroupState"]
+
+    def listed(self, version=None, **filters):
+        """What ListGroups says of this group; None if it does not list it."""
+        answer = self.ask("ListGroups", filters, version)
+        assert answer["ErrorCode"] == errors.NONE
+        return {g["GroupId"]: g for g in answer["Groups"]}.get(self.group)
+
+    def delete(self, version=None):
+        answer = self.ask("DeleteGroups", {"GroupsNames": [self.group]}, version)
+        return answer["Results"][0]["ErrorCode"]
+
+
+class Client(GroupClient):
+    """A member of a classic group."""
 
     def join(self, version=None, protocols=("range",), topics=("t",), **more):
         values = {
@@ -89,43 +164,3 @@ class Client:
     def become_stable(self):
         assert self.join()["ErrorCode"] == errors.NONE
         assert self.sync({self.member: b"all"})["ErrorCode"] == errors.NONE
-
-    def commit(self, topic, offset, version=9, partition=0, metadata="", **more):
-        values = {
-            "GroupId": self.group,
-            "GenerationIdOrMemberEpoch": self.generation,
-            "MemberId": self.member,
-            "Topics": [
-                {
-                    "Name": topic,
-                    "Partitions": [
-                        {
-                            "PartitionIndex": partition,
-                            "CommittedOffset": offset,
-                            "CommittedMetadata": metadata,
-                        }
-                    ],
-                }
-            ],
-            **more,
-        }
-        answer = self.ask("OffsetCommit", values, version)
-        return answer["Topics"][0]["Partitions"][0]["ErrorCode"]
-
-    def committed(self, topic, partition=0):
-        """(error, offset, metadata)"""
-        found = self.fetch([{"Name": topic, "PartitionIndexes": [partition]}])
-        assert found["ErrorCode"] == errors.NONE
-        p = found["Topics"][0]["Partitions"][0]
-        return p["ErrorCode"], p["CommittedOffset"], p["Metadata"]
-
-    def fetch(self, topics, version=9):
-        group = {"GroupId": self.group, "Topics": topics}
-        return self.ask("OffsetFetch", {"Groups": [group]}, version)["Groups"][0]
-
-    def describe(self, version=None):
-        answer = self.ask("DescribeGroups", {"Groups": [self.group]}, version)
-        return answer["Groups"][0]
-
-    def state(self):
-        return self.describe()["GroupState"]

@@ -7,7 +7,7 @@ import pytest
 
 from harness import messages, wire
 from harness.broker import AGAINST_KAFKA
-from harness.group import SESSION_MS, Client, subscription
+from harness.group import SESSION_MS, Client, in_background, subscription
 from harness.messages import errors, versions
 from harness.wire import Connection
 
@@ -41,20 +41,6 @@ def another(broker, client):
 def a_topic(client, topic):
     wire.make_topic(client.connection, topic, 2)
     return topic
-
-
-def in_background(call):
-    """The result of a call that waits, when it is asked for."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
-    thread.start()
-
-    def result():
-        thread.join(20)
-        assert results, "still waiting"
-        return results[0]
-
-    return result
 
 
 # ---- FindCoordinator ------------------------------------------------------
@@ -277,7 +263,7 @@ def test_offsets_are_committed_without_being_a_member(client, a_topic, version):
     if version >= 10:
         topics = [
             {
-                "TopicId": topic_id(client, a_topic),
+                "TopicId": client.topic_id(a_topic),
                 "Partitions": [{"PartitionIndex": 0, "CommittedOffset": version}],
             }
         ]
@@ -289,17 +275,12 @@ def test_offsets_are_committed_without_being_a_member(client, a_topic, version):
     assert client.state() == "Empty"
 
 
-def topic_id(client, topic):
-    answer = client.ask("Metadata", {"Topics": [{"Name": topic}]})
-    return answer["Topics"][0]["TopicId"]
-
-
 @pytest.mark.parametrize("version", versions["OffsetFetch"])
 def test_offsets_in_every_version(client, a_topic, version):
     client.commit(a_topic, 5, metadata="five")
     named = {"Name": a_topic, "PartitionIndexes": [0]}
     if version >= 10:
-        named["TopicId"] = topic_id(client, a_topic)
+        named["TopicId"] = client.topic_id(a_topic)
     for topics in [named], None:
         if topics is None and version < 2:
             continue

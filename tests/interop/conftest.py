@@ -23,6 +23,10 @@ COMPARED = {
     "num.partitions": "2",
     # Below 1 MiB: a batch too large need not be so large.
     "message.max.bytes": "100000",
+    # Members get what they are due at once.
+    "offsets.topic.replication.factor": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.consumer.assignment.interval.ms": "0",
 }
 
 
