@@ -124,7 +124,7 @@ static bool describe(struct request *r, struct str id, described_group *out)
     out->group_id = id;
     enum kafka_error error = KAFKA_UNSUPPORTED_VERSION;
     if (groups_have_consumer_protocol(r))
-        error = group_coordinator_shard(r->node->groups, id, &shard);
+        error = groups_shard(r, id, &shard);
     out->error_code = (int16_t)error;
     if (error != KAFKA_NONE)
         return true;

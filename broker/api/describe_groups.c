@@ -1,8 +1,8 @@
 /* DescribeGroups (Kafka: GroupMetadataManager.describeGroups)
  *
  * A group that is not there is Dead; from version 6 on it is an error as well
- * (KIP-1043), and so is one of another kind. What members said and were assigned is
- * told while the group is stable. */
+ * (KIP-1043), and so is one of another kind. What members said is told
+ * while the group is stable; what they were assigned last, always. */
 #include "broker/api/groups.h"
 
 typedef struct describe_groups_response_described_group described_group;
@@ -11,11 +11,9 @@ typedef struct describe_groups_response_described_group_member described_member;
 static void describe_member(const struct classic_group *g,
                             const struct classic_member *m, described_member *out)
 {
-    struct bytes metadata = BYTES_NULL, assignment = BYTES_NULL;
-    if (g->state == GROUP_STABLE) {
+    struct bytes metadata = BYTES_NULL, assignment = m->assignment;
+    if (g->state == GROUP_STABLE)
         metadata = classic_member_metadata(m, g->protocol_name);
-        assignment = m->assignment;
-    }
     *out = (described_member){
         .member_id = m->id,
         .group_instance_id = m->instance_id,

@@ -74,6 +74,13 @@ static void find_transaction(struct request *r, found *f)
                request_peer(r), STR_ARGS(f->key));
 }
 
+static void refuse_type(struct request *r, int8_t type, found *f)
+{
+    f->error_code = KAFKA_INVALID_REQUEST;
+    f->error_message =
+        arena_printf(&r->arena, "There are no coordinators of type %d here.", type);
+}
+
 /* Share groups are not served: as by a Kafka where they are switched off. */
 static void find(struct request *r, int8_t type, struct str key, found *f)
 {
@@ -86,7 +93,7 @@ static void find(struct request *r, int8_t type, struct str key, found *f)
     else if (type == KEY_TRANSACTION)
         find_transaction(r, f);
     else
-        f->error_code = KAFKA_INVALID_REQUEST;
+        refuse_type(r, type, f);
 }
 
 static void respond_one(struct request *r, const struct find_coordinator_request *m)

@@ -35,6 +35,17 @@ static bool list_members(struct request *r, const struct classic_group *g,
     return true;
 }
 
+/* From this version on a protocol that there is none of is null. */
+#define NULL_PROTOCOL_VERSION 7
+
+static struct join_group_response response_init(const struct request *r)
+{
+    struct join_group_response response = JOIN_GROUP_RESPONSE_INIT;
+    if (r->version >= NULL_PROTOCOL_VERSION)
+        response.protocol_name = STR_NULL;
+    return response;
+}
+
 /* A copy: the group goes on, the answer is sent later. */
 static struct join_group_response *response_of(struct request *r,
                                                const struct join_result *result)
@@ -42,7 +53,7 @@ static struct join_group_response *response_of(struct request *r,
     struct join_group_response *response = arena_alloc(&r->arena, sizeof(*response));
     if (response == NULL)
         return NULL;
-    *response = JOIN_GROUP_RESPONSE_INIT;
+    *response = response_init(r);
     response->error_code = (int16_t)result->error;
     response->generation_id = result->generation_id;
     response->member_id = arena_str(&r->arena, result->member_id);
@@ -76,7 +87,7 @@ static void on_joined(struct classic_join *base, const struct join_result *resul
 static void on_peer_gone(struct request *r)
 {
     struct waiting_join *w = r->state;
-    struct join_group_response response = JOIN_GROUP_RESPONSE_INIT;
+    struct join_group_response response = response_init(r);
     response.error_code = KAFKA_NOT_COORDINATOR;
     w->request = NULL;
     r->peer_gone = NULL;
@@ -86,7 +97,7 @@ static void on_peer_gone(struct request *r)
 static void respond_error(struct request *r, enum kafka_error error,
                           struct str member_id)
 {
-    struct join_group_response response = JOIN_GROUP_RESPONSE_INIT;
+    struct join_group_response response = response_init(r);
     response.error_code = (int16_t)error;
     response.member_id = member_id;
     groups_respond(r, &response);
@@ -173,7 +184,7 @@ static void on_consumer_joined(struct group_write *write, enum kafka_error error
 {
     struct consumer_joining *j = (struct consumer_joining *)write;
     if (error != KAFKA_NONE) {
-        j->response = JOIN_GROUP_RESPONSE_INIT;
+        j->response = response_init(j->request);
         j->response.error_code = (int16_t)error;
     }
     group_coordinator_answer(j->request->node->groups, j->request, &j->response);
@@ -195,7 +206,7 @@ static void join_consumer(struct request *r, struct consumer_group *g,
     j->request = r;
     bool made = consumer_classic_join(g, client->version, &who, m, &r->arena, &result,
                                       &j->base);
-    j->response = JOIN_GROUP_RESPONSE_INIT;
+    j->response = response_init(r);
     j->response.error_code = (int16_t)result.error;
     j->response.member_id = result.member_id;
     j->response.generation_id = result.generation_id;
