@@ -197,6 +197,13 @@ size_t broker_config_synonyms(const struct broker_config *config, struct str nam
 int broker_config_check_dynamic(const struct setting_override *overrides, size_t count,
                                 bool per_broker, struct err *err);
 
+/* Judges all overrides of one group, good values each (setting_check_overrides()): they
+ * lie within the broker's bounds and, with its settings for the rest, fit together
+ * (GroupConfig.validate). */
+int broker_config_check_group(const struct broker_config *config,
+                              const struct setting_override *overrides, size_t count,
+                              struct err *err);
+
 /* Puts (or, with a null value, takes away) an override in the layer `source`, one of
  * the two dynamic ones, and derives the typed fields anew. When the whole would not
  * be valid, nothing changes. Unknown names and those of single listeners change

@@ -81,3 +81,52 @@ int broker_groups_check(const struct broker_config *config, struct err *err)
                      config->group_consumer_session_timeout_ms);
     return rc;
 }
+
+struct group_setting {
+    const char *name;
+    int value; /* in force */
+    int min, max;
+};
+
+static int32_t override_of(const char *name, const struct setting_override *overrides,
+                           size_t count, int32_t otherwise)
+{
+    int64_t value;
+    for (size_t i = 0; i < count; i++) {
+        if (str_is(overrides[i].name, name) &&
+            setting_integer(overrides[i].value, INT32_MIN, INT32_MAX, &value))
+            return (int32_t)value;
+    }
+    return otherwise;
+}
+
+#define GROUP_SETTING(name, field)                                                 \
+    {                                                                              \
+        "consumer." name, config->group_consumer_##field,                          \
+            config->group_consumer_min_##field, config->group_consumer_max_##field \
+    }
+
+int broker_config_check_group(const struct broker_config *config,
+                              const struct setting_override *overrides, size_t count,
+                              struct err *err)
+{
+    struct group_setting settings[] = {
+        GROUP_SETTING("session.timeout.ms", session_timeout_ms),
+        GROUP_SETTING("heartbeat.interval.ms", heartbeat_interval_ms),
+        GROUP_SETTING("assignment.interval.ms", assignment_interval_ms),
+    };
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        struct group_setting *s = &settings[i];
+        s->value = override_of(s->name, overrides, count, s->value);
+        if (s->value < s->min || s->value > s->max)
+            return err_set(err, ERR_INVALID_CONFIG,
+                           "%s is %d; the broker's group.consumer.min and max settings "
+                           "allow %d to %d",
+                           s->name, s->value, s->min, s->max);
+    }
+    if (settings[0].value > settings[1].value)
+        return 0;
+    return err_set(err, ERR_INVALID_CONFIG, "%s (%d) must be greater than %s (%d)",
+                   settings[0].name, settings[0].value, settings[1].name,
+                   settings[1].value);
+}

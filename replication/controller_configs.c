@@ -256,7 +256,9 @@ static void check_group(struct alteration *a)
         a->verdict = verdict_of(a->arena, KAFKA_INVALID_REQUEST,
                                 "Default group resources are not allowed.");
     else if (setting_check_overrides(&group_settings, "group", a->after,
-                                     (size_t)a->after_count, &err) != 0)
+                                     (size_t)a->after_count, &err) != 0 ||
+             broker_config_check_group(a->c->options.config, a->after,
+                                       (size_t)a->after_count, &err) != 0)
         a->verdict = verdict_of(a->arena, KAFKA_INVALID_CONFIG, "%s", err.message);
 }
 
