@@ -59,7 +59,7 @@ static struct join_group_response *response_of(struct request *r,
     response->member_id = arena_str(&r->arena, result->member_id);
     response->leader = arena_str(&r->arena, result->leader);
     response->protocol_type = arena_str(&r->arena, result->protocol_type);
-    if (result->protocol_name.data != NULL)
+    if (result->protocol_name.len > 0)
         response->protocol_name = arena_str(&r->arena, result->protocol_name);
     response->skip_assignment = result->skip_assignment;
     bool ok = response->member_id.data != NULL && response->leader.data != NULL;
