@@ -78,10 +78,6 @@ class Consumer(GroupClient):
     def leave(self, member_epoch=LEAVE, **more):
         return self.beat(MemberEpoch=member_epoch, **more)
 
-    def describe_consumers(self, version=None):
-        values = {"GroupIds": [self.group]}
-        return self.ask("ConsumerGroupDescribe", values, version)["Groups"][0]
-
     def describe_me(self):
         members = self.describe_consumers()["Members"]
         return {m["MemberId"]: m for m in members}.get(self.member)

@@ -4,7 +4,7 @@ what every client can ask of any group (see consumer.py for the other protocol).
 import struct
 import threading
 
-from harness import messages
+from harness import messages, wire
 from harness.messages import errors, versions
 from harness.wire import Connection
 
@@ -12,9 +12,31 @@ SESSION_MS = 10000
 NO_MEMBER = ""
 
 
-def subscription(*topics):
-    names = b"".join(struct.pack(">h", len(t)) + t.encode() for t in topics)
-    return struct.pack(">hi", 0, len(topics)) + names + struct.pack(">i", -1)
+def subscription(*topics, version=0, owned=None, generation=-1, rack=None):
+    """A ConsumerProtocolSubscription; `owned` is {topic: [partition, …]}."""
+    data = struct.pack(">h", version) + wire.array([wire.string(t) for t in topics])
+    data += struct.pack(">i", -1)  # no user data
+    if version >= 1:
+        data += wire.array([topic_partitions(*item) for item in (owned or {}).items()])
+    if version >= 2:
+        data += struct.pack(">i", generation)
+    return data + wire.string(rack) if version >= 3 else data
+
+
+def topic_partitions(topic, partitions):
+    return wire.string(topic) + wire.array([struct.pack(">i", p) for p in partitions])
+
+
+def assignment(data):
+    """{topic: [partition, …]} of a ConsumerProtocolAssignment."""
+    if not data:
+        return {}
+    reader = wire.Reader(data)
+    reader.int16()  # its version
+    found = reader.array(lambda: (reader.string(), sorted(reader.array(reader.int32))))
+    reader.bytes()
+    reader.end()
+    return dict(found)
 
 
 def in_background(call):
@@ -94,6 +116,10 @@ class GroupClient:
     def describe(self, version=None):
         answer = self.ask("DescribeGroups", {"Groups": [self.group]}, version)
         return answer["Groups"][0]
+
+    def describe_consumers(self, version=None):
+        values = {"GroupIds": [self.group]}
+        return self.ask("ConsumerGroupDescribe", values, version)["Groups"][0]
 
     def state(self):
         return self.describe()["GroupState"]
