@@ -3,6 +3,8 @@ from confluent_kafka.admin import AdminClient
 
 from harness.admin import create
 from harness.compare import started_pair
+from harness.messages import errors
+from harness.story import same_story
 
 
 @pytest.fixture
@@ -34,3 +36,16 @@ COMPARED = {
 def pair(tmp_path_factory):
     with started_pair(tmp_path_factory, COMPARED) as compared:
         yield compared
+
+
+@pytest.fixture(scope="session")
+def coordinated(pair):
+    """Both have made __consumer_offsets and answer for every group."""
+
+    def ready(s):
+        client = s.client("any")
+        for i in range(200):
+            client.group = f"group {i}"
+            s.until(client, lambda: client.describe(5)["ErrorCode"] == errors.NONE)
+
+    same_story(pair, ready, "first")

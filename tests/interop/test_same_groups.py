@@ -24,23 +24,10 @@ def within(api, version):
 
 
 @pytest.fixture(scope="module")
-def topics(pair):
+def topics(pair, coordinated):
     made = pair.make("six", 6), pair.make("four", 4)
     pair.settle()
     return made
-
-
-@pytest.fixture(scope="module")
-def coordinated(pair):
-    """Both have made __consumer_offsets and answer for every group."""
-
-    def ready(s):
-        client = s.client("any")
-        for i in range(200):
-            client.group = f"group {i}"
-            s.until(client, lambda: client.describe(5)["ErrorCode"] == errors.NONE)
-
-    same_story(pair, ready, "first")
 
 
 # -- FindCoordinator -------------------------------------------------------------------
@@ -58,7 +45,7 @@ def test_who_coordinates(pair, coordinated, kind):
 # -- the classic protocol --------------------------------------------------------------
 
 
-def test_a_member_of_a_classic_group(pair, topics, coordinated, topic):
+def test_a_member_of_a_classic_group(pair, topics, topic):
     def story(s):
         def ask(call, *args, **more):
             api = {
@@ -122,7 +109,7 @@ def until_rebalance(s, member):
     member.heartbeat()
 
 
-def test_two_members_of_a_classic_group(pair, topics, coordinated, topic):
+def test_two_members_of_a_classic_group(pair, topics, topic):
     def story(s):
         one, two = s.classic("one"), s.classic("two")
         version = s.version
@@ -156,7 +143,7 @@ def test_two_members_of_a_classic_group(pair, topics, coordinated, topic):
     same_story(pair, story, topic, only=versions["JoinGroup"])
 
 
-def test_static_members_of_a_classic_group(pair, topics, coordinated, topic):
+def test_static_members_of_a_classic_group(pair, topics, topic):
     def story(s):
         me = {"GroupInstanceId": "i"}
         one, again = s.classic("one"), s.classic("again")
@@ -283,7 +270,7 @@ def one_member(s, *topics, **claims):
 
 
 @pytest.mark.parametrize("assignor", [None, "uniform", "range"])
-def test_a_member_of_a_consumer_group(pair, topics, coordinated, topic, assignor):
+def test_a_member_of_a_consumer_group(pair, topics, topic, assignor):
     def story(s):
         one = one_member(s, *topics, ServerAssignor=assignor)
         one.beat(s.version, SubscribedTopicNames=["four"])
@@ -335,14 +322,14 @@ def three_members(s, *topics, **claims):
     three.describe_consumers(s.version)
 
 
-def test_three_members_with_range(pair, topics, coordinated, topic):
+def test_three_members_with_range(pair, topics, topic):
     def story(s):
         three_members(s, *topics, ServerAssignor="range")
 
     same_story(pair, story, topic, only=CONSUMER_VERSIONS)
 
 
-def test_three_members_with_uniform(pair, topics, coordinated, topic):
+def test_three_members_with_uniform(pair, topics, topic):
     def story(s):
         three_members(s, *topics)
 
@@ -388,7 +375,7 @@ JOIN = {
     ],
     ids=str,
 )
-def test_a_first_heartbeat(pair, topics, coordinated, wrong):
+def test_a_first_heartbeat(pair, topics, wrong):
     def story(s):
         if s.version == 0 and "SubscribedTopicRegex" in wrong:
             return
@@ -424,7 +411,7 @@ def test_a_first_heartbeat(pair, topics, coordinated, wrong):
     ],
     ids=str,
 )
-def test_a_later_heartbeat(pair, topics, coordinated, wrong):
+def test_a_later_heartbeat(pair, topics, wrong):
     def story(s):
         one = s.consumer("one")
         one.join("six", version=s.version)
@@ -437,7 +424,7 @@ def test_a_later_heartbeat(pair, topics, coordinated, wrong):
     same_story(pair, story, f"later-{uuid.uuid4()}", only=CONSUMER_VERSIONS)
 
 
-def test_static_members(pair, topics, coordinated, topic):
+def test_static_members(pair, topics, topic):
     def story(s):
         one = s.consumer("one", InstanceId="i")
         again = s.consumer("again", InstanceId="i")
@@ -466,7 +453,7 @@ def test_static_members(pair, topics, coordinated, topic):
     same_story(pair, story, topic, only=CONSUMER_VERSIONS)
 
 
-def test_consumer_groups_described(pair, topics, coordinated, topic):
+def test_consumer_groups_described(pair, topics, topic):
     def story(s):
         one = s.consumer("one")
         one.join("six")
@@ -495,7 +482,7 @@ STATES = "Stable", " eMPTY", "Assigning", "Reconciling", "nothing", "PreparingRe
 TYPES = "consumer", "Classic", "share", "STREAMS", "nothing"
 
 
-def test_groups_listed_by_state_and_type(pair, topics, coordinated, topic):
+def test_groups_listed_by_state_and_type(pair, topics, topic):
     def listed(client, version):
         client.listed(version)
         if version >= 4:
@@ -536,7 +523,7 @@ def until_owning(s, member, count):
     s.until(member, done)
 
 
-def test_a_regular_expression(pair, topics, coordinated, topic):
+def test_a_regular_expression(pair, topics, topic):
     def story(s):
         one = s.consumer("one")
         one.join(SubscribedTopicNames=None, SubscribedTopicRegex="(six|fou.)")
@@ -559,7 +546,7 @@ def test_a_regular_expression(pair, topics, coordinated, topic):
     ["si", "six", "^six$", "f.*", "s.x|f.*r", "[", "(?i)SIX", r"\x73ix", r"\p{L}+", "a{1001}"]
     + ["(?=six)six", r"(s)ix\1", "*", "six)", "(?P<n>six)", r"\bsix\b", r"six\z", "six.*+"],
 )
-def test_patterns(pair, topics, coordinated, pattern):
+def test_patterns(pair, topics, pattern):
     def story(s):
         one = s.consumer("one")
         one.join(SubscribedTopicNames=[], SubscribedTopicRegex=f"four|{pattern}")
@@ -574,7 +561,7 @@ def test_patterns(pair, topics, coordinated, pattern):
 
 
 @pytest.mark.parametrize("version", versions["OffsetCommit"])
-def test_offsets_of_a_consumer_group(pair, topics, coordinated, topic, version):
+def test_offsets_of_a_consumer_group(pair, topics, topic, version):
     def commit(s, client, generation, member, **more):
         parts = [{"PartitionIndex": 0, "CommittedOffset": 5, "CommittedMetadata": "m"}]
         named = {"Name": "six", "TopicId": s.side.id_of("six"), "Partitions": parts}
@@ -623,7 +610,7 @@ def test_offsets_of_a_consumer_group(pair, topics, coordinated, topic, version):
 
 
 @pytest.mark.parametrize("version", range(9, versions["OffsetFetch"][-1] + 1))
-def test_offsets_fetched_of_a_consumer_group(pair, topics, coordinated, topic, version):
+def test_offsets_fetched_of_a_consumer_group(pair, topics, topic, version):
     def story(s):
         def fetch(client, **who):
             parts = {"PartitionIndexes": [0, 1, 9]}
@@ -650,7 +637,7 @@ def test_offsets_fetched_of_a_consumer_group(pair, topics, coordinated, topic, v
     same_story(pair, story, topic)
 
 
-def test_offsets_deleted_of_a_consumer_group(pair, topics, coordinated, topic):
+def test_offsets_deleted_of_a_consumer_group(pair, topics, topic):
     def story(s):
         def delete(*names):
             parts = [{"PartitionIndex": n} for n in (0, 7)]
@@ -748,7 +735,7 @@ def test_settings_of_a_group_that_do_not_fit_together(pair, coordinated):
     pair.same("IncrementalAlterConfigs", altered("", (SET, session, "50000")))
 
 
-def test_a_heartbeat_interval_of_ones_own(pair, topics, coordinated, topic):
+def test_a_heartbeat_interval_of_ones_own(pair, topics, topic):
     change = SET, "consumer.heartbeat.interval.ms", "6000"
     pair.same("IncrementalAlterConfigs", altered(topic, change))
 
