@@ -192,7 +192,7 @@ bool consumer_classic_join(struct consumer_group *g, int16_t version,
         result->protocol_name = request->protocols[0].name;
     } else if (!ok) {
         result->error = j.change.refusal.error;
-        result->member_id = request->member_id;
+        result->member_id = STR_LITERAL("");
     }
     partition_set_free(&j.owned);
     consumer_change_end(&j.change);

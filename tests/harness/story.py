@@ -61,7 +61,7 @@ class Story:
         return client
 
     def keep(self, name, api, version, answer):
-        if api in NAMING and answer["MemberId"] not in ("", None, name):
+        if api in NAMING and answer["MemberId"] not in ("", None, *self.names):
             self.ids.setdefault(answer["MemberId"], f"<{name}>")
         if api == "ListGroups":
             groups = [g for g in answer["Groups"] if g["GroupId"] == self.group]

@@ -21,16 +21,32 @@ def topics(pair, coordinated):
     return made
 
 
-def decoded(api, answer):
-    """The order of topics in an assignment is that of Java's hash tables."""
-    if api == "SyncGroup":
-        return {**answer, "Assignment": assignment(answer["Assignment"])}
-    return answer
+COUNTED = "Assignment", "TargetAssignment", "MemberAssignment"
+
+
+def counts(api, answer):
+    """How many partitions of each topic: `range` gives them out in the order of the
+    members' ids, and those of classic members are each broker's own."""
+    if isinstance(answer, list):
+        return [counts(api, item) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {
+        key: count(value) if key in COUNTED else counts(api, value)
+        for key, value in answer.items()
+    }
+
+
+def count(assigned):
+    if isinstance(assigned, bytes):
+        return {t: len(partitions) for t, partitions in assignment(assigned).items()}
+    topics = assigned["TopicPartitions"] if assigned else []
+    return assigned and {t["TopicId"]: len(t["Partitions"]) for t in topics}
 
 
 def tell(pair, story, group, **more):
     __tracebackhide__ = True
-    same_story(pair, story, group, change=decoded, **more)
+    same_story(pair, story, group, change=counts, **more)
 
 
 def by_range(s, name, **claims):
@@ -221,7 +237,8 @@ def test_static_members_change_their_protocol(pair, topics, topic):
     tell(pair, story, topic)
 
 
-@pytest.mark.parametrize("metadata", [b"", b"\0", b"\0\0\0\0\0\7", b"\xff\xff", b"\0\1"])
+# Not one that counts more topics than it names: such a JoinGroup Kafka never answers.
+@pytest.mark.parametrize("metadata", [b"", b"\0", b"\xff\xff", b"\0\1"])
 def test_embedded_subscriptions_that_nobody_can_read(pair, topics, metadata):
     def story(s):
         old, new = s.classic("old"), by_range(s, "new")
