@@ -9,6 +9,7 @@ from harness.messages import errors, versions
 from harness.wire import Connection
 
 SESSION_MS = 10000
+GROUP_RESOURCE = 32  # of settings
 NO_MEMBER = ""
 
 
@@ -129,6 +130,34 @@ class GroupClient:
         answer = self.ask("ListGroups", filters, version)
         assert answer["ErrorCode"] == errors.NONE
         return {g["GroupId"]: g for g in answer["Groups"]}.get(self.group)
+
+    def configure(self, operation=0, **settings):
+        """Sets settings of this group (session_timeout_ms=… for consumer.session…); the
+        error. An operation of 1 takes them away."""
+        configs = [
+            {
+                "Name": "consumer." + key.replace("_", "."),
+                "ConfigOperation": operation,
+                "Value": None if value is None else str(value),
+            }
+            for key, value in settings.items()
+        ]
+        resource = {
+            "ResourceType": GROUP_RESOURCE,
+            "ResourceName": self.group,
+            "Configs": configs,
+        }
+        answer = self.ask("IncrementalAlterConfigs", {"Resources": [resource]})
+        return answer["Responses"][0]["ErrorCode"]
+
+    def configured(self):
+        """{setting of this group: (value, source)}"""
+        resource = {"ResourceType": GROUP_RESOURCE, "ResourceName": self.group}
+        resource["ConfigurationKeys"] = None
+        answer = self.ask("DescribeConfigs", {"Resources": [resource]})
+        (result,) = answer["Results"]
+        assert result["ErrorCode"] == errors.NONE
+        return {c["Name"]: (c["Value"], c["ConfigSource"]) for c in result["Configs"]}
 
     def delete(self, version=None):
         answer = self.ask("DeleteGroups", {"GroupsNames": [self.group]}, version)
