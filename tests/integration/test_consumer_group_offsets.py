@@ -21,7 +21,10 @@ def pair_of_members(broker, topic):
     partitions."""
     group = f"{topic}-{uuid.uuid4().hex[:6]}"
     one, two = Consumer(broker, group, "one"), Consumer(broker, group, "two")
-    while one.coordinate()["ErrorCode"] != errors.NONE:
+    while (
+        one.coordinate()["ErrorCode"] != errors.NONE
+        or one.describe_consumers()["ErrorCode"] == errors.NOT_COORDINATOR
+    ):
         assert AGAINST_KAFKA  # Gregor is ready when it answers
     one.configure(assignment_interval_ms=0)
     wire.make_topic(one.connection, topic, 6)

@@ -22,7 +22,10 @@ def member(broker, topic):
 
     def make(name, **claims):
         made = Consumer(broker, group, name, **claims)
-        while made.coordinate()["ErrorCode"] != errors.NONE:
+        while (
+            made.coordinate()["ErrorCode"] != errors.NONE
+            or made.describe_consumers()["ErrorCode"] == errors.NOT_COORDINATOR
+        ):
             assert AGAINST_KAFKA  # Gregor is ready when it answers
         if not members:
             assert made.configure(assignment_interval_ms=0) == errors.NONE
