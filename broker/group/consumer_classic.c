@@ -339,9 +339,7 @@ enum kafka_error consumer_classic_leave(
     struct fenced_members fenced = {
         arena_array(arena, (size_t)count, sizeof(*fenced.items)), 0};
     struct consumer_change c;
-    /* A copy: a downgrade leaves nothing of `g`. */
-    struct str group_id = arena_str(arena, g->id);
-    if (fenced.items == NULL || group_id.data == NULL)
+    if (fenced.items == NULL)
         return KAFKA_UNKNOWN_SERVER_ERROR;
     for (int32_t i = 0; i < count; i++) {
         const struct consumer_member *m;
@@ -349,7 +347,7 @@ enum kafka_error consumer_classic_leave(
         if (errors[i] == KAFKA_NONE)
             add_once(&fenced, m);
     }
-    bool ok = consumer_change_begin(&c, g->env, arena, group_id, false) &&
+    bool ok = consumer_change_begin(&c, g->env, arena, g->id, false) &&
               consumer_fence(&c, &fenced, write);
     enum kafka_error error = ok ? KAFKA_NONE : c.refusal.error;
     consumer_change_end(&c);

@@ -90,8 +90,7 @@ static void fence_one(struct consumer_member *m, const char *why)
     trace_info(env->trace, "group %.*s: member %.*s is fenced: %s",
                STR_ARGS(m->group->id), STR_ARGS(m->id), why);
     struct str member_id = arena_str(&arena, m->id);
-    struct str group_id = arena_str(&arena, m->group->id);
-    if (!consumer_change_begin(&c, env, &arena, group_id, false) ||
+    if (!consumer_change_begin(&c, env, &arena, m->group->id, false) ||
         !consumer_fence(&c, &fenced, &ignored))
         try_again(&c, member_id);
     consumer_change_end(&c);
