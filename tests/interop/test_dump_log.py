@@ -4,6 +4,7 @@ It does not end with an error when it finds a fault: it prints a line about it.
 So each line that it prints must be one of those that tell no fault.
 """
 
+import json
 import re
 import shutil
 
@@ -15,7 +16,10 @@ from harness import kafka, wire
 from harness.admin import create
 from harness.broker import AGAINST_KAFKA, ApacheKafka, Started, free_port
 from harness.command import gregor
+from harness.consumer import LEAVE_FOR_A_WHILE, Consumer
+from harness.group import Client
 from harness.member import Members
+from harness.messages import errors
 from harness.sample import SAMPLE
 
 GOOD = [
@@ -113,11 +117,32 @@ def load_groups(broker):
         members.until_read(100)
         members.leave(leaves)
         members.until_shared(2)
+    load_consumer_group(broker)
     for group in ("simple", "deleted"):
         at = [TopicPartition("codec-lz4", n, 7, metadata="a note") for n in (0, 1)]
         asked = ConsumerGroupTopicPartitions(group, at)
         admin.alter_consumer_group_offsets([asked])[group].result(30)
     admin.delete_consumer_groups(["deleted"])["deleted"].result(30)
+
+
+def load_consumer_group(broker):
+    """Members of the consumer protocol, one of them by an expression, one static, one
+    that has come with the classic protocol and brought the group along."""
+    old = Client(broker, "consumers")
+    assert old.coordinate()["ErrorCode"] == errors.NONE
+    old.configure(assignment_interval_ms=0)
+    old.join(topics=["for-members"])
+    old.sync({})
+    one = Consumer(broker, "consumers", "one", InstanceId="i", RackId="r")
+    two = Consumer(broker, "consumers", "two", SubscribedTopicRegex="for-.*")
+    one.join("for-members")
+    old.leave()
+    two.join()
+    while one.owns() != 1 or two.owns() != 1:
+        one.own(InstanceId="i")
+        two.own()
+    assert one.commit("for-members", 7) == errors.NONE
+    one.leave(LEAVE_FOR_A_WHILE, InstanceId="i")
 
 
 @pytest.fixture(scope="module")
@@ -178,30 +203,88 @@ def test_the_metadata_log(written):
         assert not files or complaints(files=files) == []
 
 
-def test_the_log_of_groups(written):
-    """Here the tool does not complain: what it cannot decode it shows otherwise."""
+@pytest.fixture(scope="module")
+def group_records(written):
+    """[(type, key, value or None)] of __consumer_offsets, as the tool decodes them. It
+    does not complain here: what it cannot decode it shows otherwise."""
     files = [f for f in files_of(written, "log") if "__consumer_offsets" in str(f)]
     assert complaints("--offsets-decoder", "--deep-iteration", files=files) == []
     names = ",".join(map(str, files))
     shown = kafka.run("kafka-dump-log", "--offsets-decoder", "--files", names).stdout
-    records = [line for line in shown.splitlines() if line.startswith("| offset")]
-    seen = [RECORD_OF_GROUP.search(line) for line in records]
-    assert all(seen), records[seen.index(None)]
-    assert {m["type"] for m in seen} == {"1", "2"}
-    values = {m["value"] for m in seen if m["group"] == "with-members"}
-    assert any('"members":[{"memberId":"stays-' in value for value in values)
-    assert any('"assignedPartitions":[{"topic":"for-members"' in v for v in values)
-    simple = [m["value"] for m in seen if m["group"] == "simple"]
-    assert sum('"offset":7,"leaderEpoch":-1,"metadata":"a note' in v for v in simple) == 2
-    gone = [m["value"] for m in seen if m["group"] == "deleted"]
-    assert gone[-3:] == ["<DELETE>"] * 3, "two offsets and the group"
+    records = []
+    for line in shown.splitlines():
+        if line.startswith("| offset"):
+            found = RECORD_OF_GROUP.search(line)
+            assert found, line
+            key, value = json.loads(found["key"]), found["value"]
+            value = None if value == "<DELETE>" else json.loads(value)["data"]
+            records.append((key["type"], key["data"], value))
+    return records
 
 
-# Of type 1 an offset, of type 2 a group with its members.
 RECORD_OF_GROUP = re.compile(
-    r'key: {"type":"(?P<type>[12])","data":{"group":"(?P<group>[^"]+)"'
-    r'.* payload: (?P<value><DELETE>|{"version":"[34]","data":{.*}})$'
+    r'key: (?P<key>{"type":"\d+","data":{.*}})'
+    r' payload: (?P<value><DELETE>|{"version":"\d+","data":{.*}})$'
 )
+# Of an offset, a classic group; of a consumer group its epoch, a member, the epoch and
+# what a member is to have of its target, what a member has, and an expression.
+OFFSET, CLASSIC, EPOCH, MEMBER, TARGET, SHARE, CURRENT, REGEX = map(
+    str, (1, 2, 3, 5, 6, 7, 8, 16)
+)
+
+
+def values(records, kind, group):
+    named = [
+        (key, value)
+        for found, key, value in records
+        if found == kind and group in (key.get("group"), key.get("groupId"))
+    ]
+    return [value for _, value in named]
+
+
+def test_the_log_of_groups(group_records):
+    known = {OFFSET, CLASSIC, EPOCH, MEMBER, TARGET, SHARE, CURRENT, REGEX}
+    assert {kind for kind, _, _ in group_records} == known
+    groups = values(group_records, CLASSIC, "with-members")
+    members = [m for group in groups for m in group["members"]]
+    assert any(m["memberId"].startswith("stays-") for m in members)
+    assigned = [m["assignment"].get("assignedPartitions") for m in members]
+    assert any(a and a[0]["topic"] == "for-members" for a in assigned)
+    simple = values(group_records, OFFSET, "simple")
+    assert [(v["offset"], v["leaderEpoch"]) for v in simple] == [(7, -1)] * 2
+    assert all(v["metadata"].startswith("a note") for v in simple)
+    gone = values(group_records, OFFSET, "deleted") + values(
+        group_records, CLASSIC, "deleted"
+    )
+    assert gone.count(None) == 3, "two offsets and the group"
+
+
+def test_the_log_of_a_consumer_group(group_records):
+    def of(kind):
+        return values(group_records, kind, "consumers")
+
+    classic = of(CLASSIC)
+    assert classic[-1] is None, "it has become a consumer group"
+    members = [m for m in of(MEMBER) if m]
+    assert any(m["classicMemberMetadata"] for m in members)
+    (one, *_) = (m for m in members if m["instanceId"] == "i")
+    assert (one["rackId"], one["clientId"], one["clientHost"]) == (
+        "r",
+        "wire",
+        "/127.0.0.1",
+    )
+    assert one["subscribedTopicNames"] == ["for-members"]
+    assert any(m["subscribedTopicRegex"] == "for-.*" for m in members)
+    epochs = [v["epoch"] for v in of(EPOCH)]
+    assert epochs == sorted(epochs)
+    assert of(TARGET)[-1]["assignmentEpoch"] == epochs[-1]
+    assert of(REGEX)[-1]["topics"] == ["for-members"]
+    owned = [v for v in of(CURRENT) if v]
+    assert owned[-1]["memberEpoch"] == -2, "the static one is away"
+    (part,) = owned[-1]["assignedPartitions"]
+    assert len(part["partitions"]) == len(part["assignmentEpochs"]) == 1
+    assert None in of(SHARE), "the classic member has left"
+    assert [v["offset"] for v in of(OFFSET)] == [7]
 
 
 def blocks(stderr):

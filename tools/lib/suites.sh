@@ -209,6 +209,7 @@ suite_kafka() {
     python_suite tests/interop/test_kafka_tools.py
     python_suite tests/interop/test_dump_log.py
     python_suite tests/interop/test_both_ways.py
+    python_suite tests/interop/test_group_handover.py
 }
 
 suite_same() {
