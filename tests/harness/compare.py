@@ -180,6 +180,8 @@ UNORDERED = {
     "ListOffsets.Partitions",
     "ListGroups.Groups",
     "DeleteGroups.Results",
+    "OffsetCommit.Topics",
+    "OffsetCommit.Partitions",
     "OffsetDelete.Topics",
     "OffsetDelete.Partitions",
     "OffsetFetch.Topics",

@@ -20,6 +20,11 @@ from harness.messages import errors, versions
 NAMING = ("JoinGroup", "ConsumerGroupHeartbeat")
 
 
+def within(api, version):
+    """A version of an API for a story that is told in the versions of another."""
+    return min(version, versions[api][-1])
+
+
 class Story:
     """One side of it."""
 

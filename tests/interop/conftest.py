@@ -49,3 +49,11 @@ def coordinated(pair):
             s.until(client, lambda: client.describe(5)["ErrorCode"] == errors.NONE)
 
     same_story(pair, ready, "first")
+
+
+@pytest.fixture(scope="session")
+def topics(pair, coordinated):
+    """Two, by the numbers of their partitions."""
+    made = pair.make("six", 6), pair.make("four", 4)
+    pair.settle()
+    return made

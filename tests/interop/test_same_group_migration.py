@@ -11,7 +11,7 @@ import pytest
 from harness import wire
 from harness.group import assignment, in_background, subscription, topic_partitions
 from harness.messages import errors, versions
-from harness.story import same_story
+from harness.story import same_story, within
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +111,6 @@ def test_a_classic_group_becomes_a_consumer_group(pair, topics, topic, names):
     tell(pair, story, topic, only=versions["JoinGroup"])
 
 
-def within(api, version):
-    return min(version, versions[api][-1])
-
-
 def test_a_consumer_group_becomes_a_classic_group(pair, topics, topic):
     def story(s):
         old, new = classic_member(s, "old", s.version, "up"), by_range(s, "new")
@@ -194,7 +190,8 @@ def test_a_cooperative_classic_member(pair, topics, topic):
         protocols = [{"Name": "cooperative-sticky", "Metadata": metadata}]
         old.join(Protocols=protocols)
         mine = {old.member: assigned_to("up", partitions=range(6))}
-        owned = assignment(old.sync(mine, ProtocolName="cooperative-sticky")["Assignment"])
+        synced = old.sync(mine, ProtocolName="cooperative-sticky")
+        owned = assignment(synced["Assignment"])
         new.join("up")
         described(new)
         for _ in range(3):

@@ -282,6 +282,8 @@ START_TEST(groups_take_their_own_settings)
               "Default group resources are not allowed.");
     alter_one(&f, CONFIG_RESOURCE_GROUP, "g", change_of("no.such", SET, "1"),
               KAFKA_INVALID_CONFIG, NULL);
+    change beyond = change_of("consumer.session.timeout.ms", SET, "2147483647");
+    alter_one(&f, CONFIG_RESOURCE_GROUP, "g", beyond, KAFKA_INVALID_CONFIG, NULL);
     controller_fixture_close(&f);
 }
 END_TEST
