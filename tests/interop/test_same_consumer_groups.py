@@ -109,8 +109,10 @@ def test_three_members_with_range(pair, topics, topic):
 
 
 def test_three_members_with_uniform(pair, topics, topic):
+    """Of one topic: with several, whose come first is a matter of Java's hashes."""
+
     def story(s):
-        three_members(s, *topics)
+        three_members(s, topics[0])
 
     same_story(pair, story, topic, only=CONSUMER_VERSIONS, change=counts_only)
 
