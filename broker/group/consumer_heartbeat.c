@@ -145,7 +145,8 @@ static bool work_out(struct heartbeat *h)
      * may have come or gone meanwhile. */
     bool upgraded = c->fresh != NULL && c->fresh->member_count > 0;
     return consumer_change_subscription(c) &&
-           consumer_change_epoch(c, c->names_changed || c->regex_resolved || upgraded) &&
+           consumer_change_epoch(c,
+                                 c->names_changed || c->regex_resolved || upgraded) &&
            consumer_change_target(c) && consumer_change_reconcile(c, owned(h));
 }
 
