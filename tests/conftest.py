@@ -35,16 +35,22 @@ def gregor(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """One broker with its defaults for a whole file of tests; see `topic`."""
+def settings():
+    """What a file of tests sets its broker to, beyond the defaults."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory, settings):
+    """One broker for a whole file of tests; see `topic`."""
     if AGAINST_KAFKA:
-        kafka = ApacheKafka(tmp_path_factory.mktemp("kafka")).start()
+        kafka = ApacheKafka(tmp_path_factory.mktemp("kafka"), settings).start()
         yield kafka
         kafka.close()
         return
     started = Started(tmp_path_factory)
     # Kept over restarts, for tests that restart it under a client.
-    yield started(port=free_port())
+    yield started(settings=settings, port=free_port())
     started.close()
 
 

@@ -4,7 +4,8 @@ tests/interop/members/, kafkajs/ and go/ hold the programs. Each is called with
 
     BOOTSTRAP TOPIC GROUP [STRATEGY [INSTANCE]]
 
-reads the topic from its start and says on standard output, line by line,
+where STRATEGY is one of the client's, or "consumer" for the protocol of that name,
+reads the topic, or those that match a TOPIC of "^...", from its start and says on standard output, line by line,
 
     assigned PARTITION...           after each rebalance, all it now has
     record PARTITION OFFSET VALUE   of each record that it was given
@@ -22,11 +23,20 @@ import threading
 import time
 from collections import Counter
 
+from harness import kafka
 from harness.kafka import CACHE, INTEROP
 
 GO_BINARIES = CACHE / "go-clients"
 NODE_MODULES = CACHE / "kafkajs" / "node_modules"
 PATIENCE_SECONDS = 20
+# What members of classic groups ask for themselves, and the consumer protocol
+# leaves to the broker: a broker's settings for tests that await time-outs.
+QUICK = {
+    "group.consumer.min.heartbeat.interval.ms": "200",
+    "group.consumer.heartbeat.interval.ms": "200",
+    "group.consumer.min.session.timeout.ms": "6000",
+    "group.consumer.session.timeout.ms": "6000",
+}
 
 
 class CannotBeHad(Exception):
@@ -79,10 +89,20 @@ def python(script):
     return [sys.executable, str(INTEROP / "members" / script)]
 
 
+@functools.cache
+def java():
+    """Java compiles a program that is one file by itself."""
+    why = kafka.available()
+    if why:
+        raise CannotBeHad(why)
+    return kafka.command(str(INTEROP / "members" / "Member.java"))
+
+
 CLIENTS = {
     "confluent-kafka": lambda: python("confluent.py"),
     "kafka-python": lambda: python("kafka_python.py"),
     "kafkajs": kafkajs,
+    "java": java,
     "franz-go": lambda: go_client("franz"),
     "sarama": lambda: go_client("sarama"),
 }

@@ -3,7 +3,9 @@ from confluent_kafka.admin import AdminClient
 
 from harness.admin import create
 from harness.compare import started_pair
+from harness.member import CLIENTS, CannotBeHad, Members
 from harness.messages import errors
+from harness.source import PARTITIONS, Source
 from harness.story import same_story
 
 
@@ -17,6 +19,36 @@ def made(admin, topic):
     """A topic with one partition."""
     create(admin, topic)
     return topic
+
+
+@pytest.fixture
+def members_of(broker, topic):
+    """members_of(client, subscription): none yet, in a group of the topic's name."""
+    opened = []
+
+    def of(client, subscription):
+        try:
+            CLIENTS[client]()
+        except CannotBeHad as why:
+            pytest.skip(str(why))
+        opened.append(Members(client, broker, subscription, topic))
+        return opened[-1]
+
+    yield of
+    for members in opened:
+        members.__exit__()
+
+
+@pytest.fixture
+def group(members_of, admin, topic):
+    """group(client): members of a group that reads a topic of its name."""
+    create(admin, topic, PARTITIONS)
+    return lambda client: members_of(client, topic)
+
+
+@pytest.fixture
+def source(broker, topic):
+    return Source(broker, topic)
 
 
 # What both are told beyond their defaults.

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 
 from harness import kafka
-from harness.admin import create
+from harness.admin import committed, create
 from harness.member import Members
 
 HOUR = 3600
@@ -65,12 +65,6 @@ def commit(admin, group, offsets):
     places = [TopicPartition(group, number, at) for number, at in offsets.items()]
     asked = ConsumerGroupTopicPartitions(group, places)
     admin.alter_consumer_group_offsets([asked])[group].result(30)
-
-
-def committed(admin, group):
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-    answer = asked[group].result(30)
-    return {p.partition: p.offset for p in answer.topic_partitions}
 
 
 def rows(lines, *columns):

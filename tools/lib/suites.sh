@@ -230,8 +230,7 @@ suite_groups() {
         packages_need "$client" || echo "cannot install ${missing[*]}"
     done
     build_release || return
-    python_suite tests/interop/test_group_clients.py
-    python_suite tests/interop/test_group_tools.py
+    python_suite tests/interop/test_group_*.py
 }
 
 # Each test of a client that is not here says so; the others run.

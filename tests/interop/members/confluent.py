@@ -3,7 +3,7 @@
 import select
 import sys
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 bootstrap, topic, group, *more = sys.argv[1:]
 strategy = more[0] if more else "range"
@@ -41,12 +41,16 @@ def commit(consumer, partitions):
 config = {
     "bootstrap.servers": bootstrap,
     "group.id": group,
-    "partition.assignment.strategy": strategy,
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
-    "heartbeat.interval.ms": 200,
-    "session.timeout.ms": 6000,
 }
+if strategy == "consumer":  # heartbeats and sessions are the broker's to set
+    config["group.protocol"] = "consumer"
+else:
+    config["partition.assignment.strategy"] = strategy
+    config["heartbeat.interval.ms"] = 200
+    config["session.timeout.ms"] = 6000
+    config["topic.metadata.refresh.interval.ms"] = 1000  # it looks for topics itself
 if instance:
     config["group.instance.id"] = instance
 consumer = Consumer(config)
@@ -56,5 +60,5 @@ while not select.select([sys.stdin], [], [], 0)[0]:
     if message is not None:
         assert message.error() is None, message.error()
         say("record", message.partition(), message.offset(), message.value().decode())
-commit(consumer, [TopicPartition(topic, number) for number in owned])
+commit(consumer, consumer.assignment())
 consumer.close()

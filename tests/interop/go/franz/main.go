@@ -16,13 +16,14 @@ import (
 
 // The callbacks and the polling take turns: BlockRebalanceOnPoll.
 type member struct {
-	topic string
 	owned map[int32]bool
 }
 
 func (m *member) assigned(_ context.Context, _ *kgo.Client, added map[string][]int32) {
-	for _, partition := range added[m.topic] {
-		m.owned[partition] = true
+	for _, partitions := range added {
+		for _, partition := range partitions {
+			m.owned[partition] = true
+		}
 	}
 	mine := []int{}
 	for partition := range m.owned {
@@ -37,15 +38,17 @@ func (m *member) revoked(ctx context.Context, client *kgo.Client, gone map[strin
 	if err := client.CommitUncommittedOffsets(ctx); err != nil {
 		log.Fatal(err)
 	}
-	for _, partition := range gone[m.topic] {
-		delete(m.owned, partition)
+	for _, partitions := range gone {
+		for _, partition := range partitions {
+			delete(m.owned, partition)
+		}
 	}
 }
 
 func main() {
 	bootstrap, topic, group := os.Args[1], os.Args[2], os.Args[3]
-	m := member{topic, map[int32]bool{}}
-	client, err := kgo.NewClient(
+	m := member{map[int32]bool{}}
+	options := []kgo.Opt{
 		kgo.SeedBrokers(bootstrap),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
@@ -57,7 +60,15 @@ func main() {
 		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.OnPartitionsAssigned(m.assigned),
 		kgo.OnPartitionsRevoked(m.revoked),
-	)
+	}
+	if strings.HasPrefix(topic, "^") {
+		options = append(options, kgo.ConsumeRegex())
+	}
+	if len(os.Args) > 4 && os.Args[4] == "consumer" {
+		options = append(options,
+			kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
+	}
+	client, err := kgo.NewClient(options...)
 	if err != nil {
 		log.Fatal(err)
 	}

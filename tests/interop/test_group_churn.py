@@ -1,0 +1,109 @@
+"""Eight members of one group that join, leave and die while a producer runs.
+
+What they do next, and what they wait for before, comes from a seed that is printed;
+SEED repeats it. Sometimes the group settles in between; sometimes one rebalance
+runs into the next.
+"""
+
+import os
+import random
+
+import pytest
+
+from harness.member import QUICK
+from harness.source import PARTITIONS, Flow
+
+MEMBERS = 8
+STEPS = 16
+DEATHS = 3
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return QUICK
+
+
+@pytest.fixture
+def rng():
+    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+    print(f"SEED={seed}")
+    return random.Random(seed)
+
+
+class Churn:
+    def __init__(self, members, strategy, rng, may_die):
+        self.members = members
+        self.strategy = strategy
+        self.rng = rng
+        self.leaving = []
+        self.deaths_left = DEATHS if may_die else 0
+
+    def join(self):
+        self.members.join(self.strategy)
+
+    def leave(self):
+        self.leaving.append(self.picked())
+        self.leaving[-1].close_input()
+
+    def die(self):
+        self.deaths_left -= 1
+        self.picked().kill()
+
+    def picked(self):
+        return self.members.present.pop(self.rng.randrange(len(self.members.present)))
+
+    def step(self):
+        present = len(self.members.present)
+        choices = []
+        if present < MEMBERS:
+            choices += [self.join] * 4
+        if present > 1:
+            choices += [self.leave] * 3 + [self.die] * self.deaths_left
+        self.rng.choice(choices)()
+        self.rng.choice([self.settle, self.go_on_reading, lambda: None])()
+
+    def settle(self):
+        self.members.until_shared(PARTITIONS)
+
+    def go_on_reading(self):
+        self.members.until_read(self.members.values().total() + self.rng.randrange(60))
+
+    def end(self):
+        self.settle()
+        for member in self.leaving:
+            member.left()
+
+
+def churn(group, source, rng, strategy, may_die):
+    """How often each value was read, when all of them had left at last."""
+    members = group("confluent-kafka")
+    acts = Churn(members, strategy, rng, may_die)
+    with Flow(source):
+        for _ in range(MEMBERS):
+            acts.join()
+        for _ in range(STEPS):
+            acts.step()
+        while acts.deaths_left:
+            acts.die()
+            acts.join()
+        acts.end()
+    members.until("all is read", lambda: members.values().keys() >= source.all())
+    for member in list(members.present):
+        members.leave(member)
+    print(f"{len(members.all)} members, {source.sent} records")
+    return members.values()
+
+
+STRATEGIES = ["range", "cooperative-sticky", "consumer"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_when_nobody_dies_each_record_is_read_once(group, source, rng, strategy):
+    read = churn(group, source, rng, strategy, may_die=False)
+    assert read == dict.fromkeys(source.all(), 1)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_when_members_die_each_record_is_read(group, source, rng, strategy):
+    read = churn(group, source, rng, strategy, may_die=True)
+    assert read.keys() == source.all()
