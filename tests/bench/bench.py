@@ -18,19 +18,34 @@ from pathlib import Path
 
 from harness import kafka, wire
 from harness.broker import ROOT, ApacheKafka, Gregor, cpu_seconds, free_port
-from harness.group import Client as GroupClient
+from harness.group import Client as ClassicClient
+from harness.group import ConsumerClient
+from harness.messages import errors
 from harness.wire import Connection
 
 CLIENT = ROOT / ".cache" / "bench_client"
 SIZES = (1024, 100)
 ACKS = ("1", "all")
 GIB, MIB, KIB = 1 << 30, 1 << 20, 1 << 10
+PROTOCOLS = ("classic", "consumer")
+MEMBERS, SHARED = 50, 200  # who settles, and on how many partitions
+# As many as make Apache Kafka fast, who has one request of a connection at a time
+# and lets its groups' records linger for 5 ms.
+COMMITTERS = 200
+COMMITTED_GROUPS = 1000
+ENTERING = 100
+# By default a target assignment is computed a second after the last one, by either.
+# That wait is not what is measured.
+SETTINGS = {"group.consumer.assignment.interval.ms": "0"}
 # How much each measurement is; a quick run only shows that everything works.
 FULL = {
     "bytes": {1024: 1_000_000_000, 100: 300_000_000},
     "warm_up": 100_000_000,
     "latencies": 3000,
-    "groups": 200,
+    "fresh_groups": 200,
+    "settles": 9,
+    "commits": 100_000,
+    "groups": 10_000,
     "connections": 5000,
     "partitions": 10_000,
 }
@@ -38,7 +53,10 @@ QUICK = {
     "bytes": {1024: 10_000_000, 100: 3_000_000},
     "warm_up": 1_000_000,
     "latencies": 50,
-    "groups": 10,
+    "fresh_groups": 10,
+    "settles": 1,
+    "commits": 2000,
+    "groups": 200,
     "connections": 200,
     "partitions": 200,
 }
@@ -48,11 +66,11 @@ QUICK = {
 
 
 def make_gregor(workdir):
-    return Gregor(workdir, port=free_port())
+    return Gregor(workdir, SETTINGS, port=free_port())
 
 
 def make_kafka(workdir):
-    broker = ApacheKafka(workdir)
+    broker = ApacheKafka(workdir, SETTINGS)
     broker.configure()  # formatting is not starting
     return broker
 
@@ -135,36 +153,107 @@ def measure_latency(broker, load, results):
     results["produce to consume, p99 µs"] = measured["p99_us"]
 
 
-def first_record(broker, topic, group):
-    """From nothing to the first record, request by request as clients do it. No
-    client library: librdkafka waits for 100 ms in between, whoever answers."""
-    member = GroupClient(broker, group)
-    assert member.coordinate()["ErrorCode"] == 0
+def classic_member(broker, topic, group):
+    member = ClassicClient(broker, group)
+    assert member.coordinate()["ErrorCode"] == errors.NONE
     joined = member.join(topics=[topic])
     synced = member.sync({joined["MemberId"]: b"all"})
+    assert synced["ErrorCode"] == errors.NONE
+    return member
+
+
+def consumer_member(broker, topic, group):
+    member = ConsumerClient(broker, group, topic)
+    assert member.coordinate()["ErrorCode"] == errors.NONE
+    assigned = None
+    while not assigned:
+        answer = member.beat()
+        assert answer["ErrorCode"] == errors.NONE
+        assigned = (answer["Assignment"] or {}).get("TopicPartitions")
+    return member
+
+
+MEMBER_OF = {"classic": classic_member, "consumer": consumer_member}
+
+
+def first_record(broker, topic, group, protocol):
+    """From nothing to the first record, request by request as clients do it. No
+    client library: librdkafka waits for 100 ms in between, whoever answers."""
+    member = MEMBER_OF[protocol](broker, topic, group)
     code, committed, _ = member.committed(topic)
-    assert synced["ErrorCode"] == code == 0 and committed == -1
+    assert code == errors.NONE and committed == -1
     _, _, earliest = wire.list_offset(member.connection, topic, 0, -2)
     assert wire.fetch(member.connection, topic, 0, earliest)[-1]
     member.leave()
     member.close()
 
 
-def measure_groups(broker, load, results):
+def make_group_topics(broker):
+    """Among them the topic of offsets, which is made and loaded when it is first
+    asked for: there are groups of each of its partitions."""
     make_topic(broker, "groups")
+    make_topic(broker, "shared", SHARED)
+    for number in range(COMMITTED_GROUPS):
+        member = ClassicClient(broker, f"group-{number}")
+        while member.coordinate()["ErrorCode"] != errors.NONE:
+            pass
+        while member.commit("groups", 0) != errors.NONE:
+            pass
+        member.close()
+
+
+def measure_fresh_groups(broker, load, results):
     client("produce", broker.bootstrap, "groups", 100, 1, "all")
-    # The topic of offsets is made and loaded when it is first asked for.
-    member = GroupClient(broker, "bench")
-    while member.coordinate()["ErrorCode"] != 0:
-        pass
-    member.close()
     settle()
-    took = []
-    for number in range(load["groups"]):
-        began = time.perf_counter()
-        first_record(broker, "groups", f"bench-{number}")
-        took.append((time.perf_counter() - began) * 1000)
-    results["fresh group to first record, ms"] = statistics.median(took)
+    for protocol in PROTOCOLS:
+        took = []
+        for number in range(load["fresh_groups"]):
+            began = time.perf_counter()
+            first_record(broker, "groups", f"{protocol}-{number}", protocol)
+            took.append((time.perf_counter() - began) * 1000)
+        row = f"fresh {protocol} group to first record, ms"
+        results[row] = statistics.median(took)
+
+
+def measure_settling(broker, load, results):
+    port = broker.address[1]
+    for protocol in PROTOCOLS:
+        measured = [
+            client("settle", port, protocol, f"{protocol}-50-{n}", "shared", MEMBERS, SHARED)
+            for n in range(load["settles"])
+        ]
+        row = f"50 {protocol} members settle, ms"
+        results[row] = statistics.median(one["ms"] for one in measured)
+
+
+def measure_commits(broker, load, results):
+    command = ("commits", broker.address[1], "groups", COMMITTERS, COMMITTED_GROUPS)
+    client(*command, load["commits"])  # neither is measured cold
+    before = cpu_seconds(broker.pid)
+    measured = client(*command, load["commits"])
+    spent = cpu_seconds(broker.pid) - before
+    results["commits a second"] = measured["commits"] / measured["seconds"]
+    results["100,000 commits, CPU s"] = spent * 100_000 / measured["commits"]
+
+
+def measure_groups(broker, load, results):
+    make_group_topics(broker)
+    measure_fresh_groups(broker, load, results)
+    measure_settling(broker, load, results)
+    measure_commits(broker, load, results)
+
+
+def measure_group_memory(make, folder, load, results):
+    """All that a broker takes which does nothing else."""
+    for protocol in PROTOCOLS:
+        broker = make(folder(protocol)).start()
+        make_group_topics(broker)
+        command = ("groups", broker.address[1], protocol, "groups", ENTERING)
+        client(*command, load["groups"])
+        settle()
+        results[f"10,000 {protocol} groups, RSS MiB"] = broker.rss_bytes() / MIB
+        broker.stop()
+        folder(protocol)
 
 
 def measure_connections(broker, load, results):
@@ -198,14 +287,30 @@ def measure_partitions(make, workdir, load, results):
     broker.stop()
 
 
-def measure(make, disk, load, results, partitions):
-    """Everything once, each part in a directory of its own."""
+def folders(disk):
+    """folder(part): an empty directory for each part."""
 
     def folder(part):
         path = Path(disk) / part
         shutil.rmtree(path, ignore_errors=True)
         return path
 
+    return folder
+
+
+def measure_groups_only(make, disk, load, results):
+    folder = folders(disk)
+    broker = make(folder("load")).start()
+    warm_up(broker, load)
+    measure_groups(broker, load, results)
+    broker.stop()
+    folder("load")
+    measure_group_memory(make, folder, load, results)
+
+
+def measure(make, disk, load, results, partitions):
+    """Everything once, each part in a directory of its own."""
+    folder = folders(disk)
     measure_start(make, folder("start"), results)
     broker = make(folder("load")).start()
     settle()
@@ -220,6 +325,7 @@ def measure(make, disk, load, results, partitions):
     measure_connections(broker, load, results)
     broker.stop()
     folder("load")
+    measure_group_memory(make, folder, load, results)
     if partitions:
         measure_partitions(make, folder("partitions"), load, results)
 
@@ -251,7 +357,14 @@ ROWS = [
     ],
     ("produce to consume, p50 µs", "< 200, < 0.25 ×"),
     ("produce to consume, p99 µs", "< 1000, < 0.25 ×"),
-    ("fresh group to first record, ms", "< 50, < 0.2 ×"),
+    *[
+        (f"fresh {protocol} group to first record, ms", "< 50, < 0.2 ×")
+        for protocol in PROTOCOLS
+    ],
+    *[(f"50 {protocol} members settle, ms", "< 0.5 ×") for protocol in PROTOCOLS],
+    ("commits a second", "> 20,000, > 2 ×"),
+    ("100,000 commits, CPU s", ""),
+    *[(f"10,000 {protocol} groups, RSS MiB", "< 40") for protocol in PROTOCOLS],
     ("an idle connection, KiB", "< 12"),
     ("restart with 10,000 partitions, ms", "< 1000"),
     ("10,000 partitions, RSS MiB", "< 100"),
@@ -303,6 +416,9 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="once, with little load")
     parser.add_argument("--gregor-only", action="store_true")
     parser.add_argument(
+        "--groups-only", action="store_true", help="what consumer groups are about"
+    )
+    parser.add_argument(
         "--kafka-partitions",
         action="store_true",
         help="10,000 partitions of Apache Kafka too, which takes minutes",
@@ -339,7 +455,10 @@ def main():
                 partitions = number == 0 and (
                     make is make_gregor or options.kafka_partitions
                 )
-                measure(make, disk, load, results, partitions)
+                if options.groups_only:
+                    measure_groups_only(make, disk, load, results)
+                else:
+                    measure(make, disk, load, results, partitions)
                 runs[name].append(results)
     medians = {
         name: {

@@ -47,7 +47,8 @@ int main(int argc, char **argv)
     } commands[] = {
         {"produce", 5, run_produce},         {"consume", 3, run_consume},
         {"latency", 3, run_latency},         {"start", 2, run_start},
-        {"connections", 2, run_connections},
+        {"connections", 2, run_connections}, {"settle", 6, run_settle},
+        {"commits", 5, run_commits},         {"groups", 5, run_groups},
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)

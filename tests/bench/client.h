@@ -7,6 +7,14 @@
  *   latency BOOTSTRAP TOPIC COUNT             one record at a time, out and back
  *   start PORT COMMAND...                     a broker, to its first answer
  *   connections PORT COUNT                    that many, open until stdin ends
+ *   settle PORT PROTOCOL GROUP TOPIC MEMBERS PARTITIONS
+ *                                             until they share them evenly
+ *   commits PORT TOPIC CONNECTIONS GROUPS COUNT
+ *                                             so many, in the groups by turns
+ *   groups PORT PROTOCOL TOPIC CONNECTIONS COUNT
+ *                                             each of a member who commits once
+ *
+ * PROTOCOL is classic or consumer.
  *
  * Each prints one line of JSON. A failure prints a sentence and exits 1. */
 #ifndef GREGOR_TESTS_BENCH_CLIENT_H
@@ -28,5 +36,11 @@ int run_consume(char **arguments);
 int run_latency(char **arguments);
 int run_start(char **arguments);
 int run_connections(char **arguments);
+int run_settle(char **arguments);
+int run_commits(char **arguments);
+int run_groups(char **arguments);
+
+/* A connection to 127.0.0.1, or -1. */
+int connect_to(long port);
 
 #endif

@@ -29,8 +29,7 @@ static const uint8_t metadata_request[] = {0, 0, 0, 15, 0,   3, 0, 1, 0, 0,
 static const uint8_t versions_request[] = {0, 0, 0, 11, 0, 18, 0,  0,
                                            0, 0, 0, 1,  0, 1,  'b'};
 
-/* A connection to 127.0.0.1, or -1. */
-static int connect_to(long port)
+int connect_to(long port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)port),

@@ -7,9 +7,10 @@ from harness.admin import type_of
 from harness.member import QUICK
 from harness.source import PARTITIONS, Flow
 
+# Not librdkafka's cooperative-sticky: with Apache Kafka, too, such a member gives
+# nothing up to one of the consumer protocol.
 KINDS = [
     ("confluent-kafka", "range"),
-    ("confluent-kafka", "cooperative-sticky"),
     ("java", "Range"),
     ("java", "CooperativeSticky"),
 ]
@@ -66,7 +67,7 @@ def test_there_and_back_under_load(group, source, admin, topic, client, strategy
     assert members.values() == dict.fromkeys(source.all(), 1), "each, and once"
 
 
-@pytest.mark.parametrize("client, strategy", KINDS[::2])
+@pytest.mark.parametrize("client, strategy", KINDS[:2])
 def test_an_empty_group_changes_its_protocol(group, source, admin, topic, client, strategy):
     members = group(client)
     sent = 0

@@ -9,7 +9,9 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 
 from harness import kafka
 from harness.admin import committed, create
+from harness.group import ConsumerClient
 from harness.member import Members
+from harness.messages import errors
 
 HOUR = 3600
 OLD, NEW = 10, 20  # the first OLD records of a partition are two days old
@@ -52,10 +54,21 @@ def fill(broker, topic, partitions):
     assert producer.flush(30) == 0
 
 
+@pytest.fixture(params=["classic", "consumer"])
+def protocol(request):
+    """Of the groups that a test is about."""
+    return request.param
+
+
 @pytest.fixture
-def filled(admin, broker, topic):
+def filled(admin, broker, topic, protocol):
     """A topic of two partitions, and a group of its name that is empty."""
     create(admin, topic, 2)
+    if protocol == "consumer":
+        with Members("confluent-kafka", broker, topic, topic) as members:
+            members.join(protocol)
+            members.until_shared(2)
+            members.leave(members.present[0])
     fill(broker, topic, 2)
     commit(admin, topic, COMMITTED)
     return topic
@@ -76,19 +89,27 @@ def rows(lines, *columns):
 # -- consuming -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("assignor", ["RangeAssignor", "CooperativeStickyAssignor"])
-def test_console_consumers_go_on_where_the_last_one_ended(broker, admin, topic, assignor):
+CONSOLE = [
+    "partition.assignment.strategy=org.apache.kafka.clients.consumer.RangeAssignor",
+    "partition.assignment.strategy="
+    "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+    "group.protocol=consumer",
+]
+
+
+@pytest.mark.parametrize("of", ["--topic", "--include"])
+@pytest.mark.parametrize("how", CONSOLE, ids=["range", "cooperative", "consumer"])
+def test_console_consumers_go_on_where_the_last_one_ended(broker, admin, topic, how, of):
     create(admin, topic, 1)
     fill(broker, topic, 1)
 
     def consume(count):
-        strategy = f"org.apache.kafka.clients.consumer.{assignor}"
         return kafka.run(
             "kafka-console-consumer",
-            *("--bootstrap-server", broker.bootstrap, "--topic", topic),
+            *("--bootstrap-server", broker.bootstrap),
+            *(of, topic if of == "--topic" else f"{topic[:-1]}.+"),
             *("--group", topic, "--from-beginning", "--max-messages", count),
-            *("--timeout-ms", 20000),
-            *("--command-property", f"partition.assignment.strategy={strategy}"),
+            *("--timeout-ms", 20000, "--command-property", how),
         ).stdout.split()
 
     assert consume(12) == [f"0-{number}" for number in range(12)]
@@ -97,13 +118,14 @@ def test_console_consumers_go_on_where_the_last_one_ended(broker, admin, topic, 
     assert committed(admin, topic) == {0: 20}
 
 
-def test_consumer_perf_test(broker, admin, topic):
+def test_consumer_perf_test(broker, admin, topic, protocol):
     create(admin, topic, 2)
     fill(broker, topic, 2)
     said = kafka.run(
         "kafka-consumer-perf-test",
         *("--bootstrap-server", broker.bootstrap, "--topic", topic),
         *("--group", topic, "--num-records", 2 * NEW, "--timeout", 20000),
+        *("--command-property", f"group.protocol={protocol}"),
     ).stdout
     figures = dict(zip(*(line.split(", ") for line in said.splitlines()[:2])))
     assert int(figures["data.consumed.in.nMsg"]) == 2 * NEW
@@ -113,10 +135,18 @@ def test_consumer_perf_test(broker, admin, topic):
 # -- list and describe -----------------------------------------------------------------
 
 
-def test_a_group_with_members_is_described(groups, admin, broker, filled):
+# What the tools say of a group with members: its assignor, and why not.
+SAID = {
+    "classic": ("range", "range", "inactive"),
+    "consumer": ("consumer", "uniform", "inactive"),
+}
+
+
+def test_a_group_with_members_is_described(groups, admin, broker, filled, protocol):
+    strategy, assignor, still_active = SAID[protocol]
     with Members("confluent-kafka", broker, filled, filled) as members:
-        members.join("range", "left")
-        members.join("range", "right")
+        members.join(strategy, "left")
+        members.join(strategy, "right")
         members.until_shared(2)
         members.until_read(2 * NEW - sum(COMMITTED.values()))
         fill(broker, filled, 2)  # read, perhaps, but not committed
@@ -145,23 +175,24 @@ def test_a_group_with_members_is_described(groups, admin, broker, filled):
         (state,) = rows(groups(*describe, "--state"), "GROUP", "COORDINATOR")
         assert re.fullmatch(r"127\.0\.0\.1:\d+", state["COORDINATOR"])
         line = groups(*describe, "--state")[-1]
-        assert line[-3:] == ["range", "Stable", "2"]
+        assert line[-3:] == [assignor, "Stable", "2"]
 
         refused = groups("--delete", "--group", filled, check=False)
         assert "GroupNotEmptyException" in str(refused)
         topic = ("--topic", filled)
         refused = groups("--reset-offsets", "--group", filled, "--to-latest", *topic,
                          "--execute", check=False)
-        assert "inactive" in str(refused)
+        assert still_active in str(refused)
         refused = groups("--delete-offsets", "--group", filled, *topic, check=False)
         assert "subscribed" in str(refused)
 
 
-def test_an_empty_group_is_listed_and_described(groups, filled):
+def test_an_empty_group_is_listed_and_described(groups, filled, protocol):
     listed = rows(groups("--list", "--state"), "GROUP", "STATE")
     assert {"GROUP": filled, "STATE": "Empty"} in listed
-    listed = rows(groups("--list", "--type", "classic"), "GROUP", "TYPE")
-    assert {"GROUP": filled, "TYPE": "Classic"} in listed
+    listed = rows(groups("--list", "--type", protocol), "GROUP", "TYPE")
+    assert {"GROUP": filled, "TYPE": protocol.capitalize()} in listed
+    assert {row["TYPE"] for row in listed} == {protocol.capitalize()}
     shown = groups("--describe", "--all-groups", "--offsets")
     mine = [line for line in shown if line[0] == filled]
     lags = {int(line[2]): (line[3], line[4], line[5]) for line in mine}
@@ -173,6 +204,63 @@ def test_a_group_that_is_not_there(groups):
     assert "does not exist" in " ".join(said[-1]) or "not found" in " ".join(said[-1])
     said = groups("--delete", "--group", "nobody", check=False)
     assert "GroupIdNotFoundException" in str(said)
+
+
+def test_kafka_groups_lists_both_types(broker, filled, protocol):
+    where = ("--bootstrap-server", broker.bootstrap, "--list")
+    said = kafka.run("kafka-groups", *where).stdout
+    listed = rows([line.split() for line in said.splitlines()], "GROUP", "TYPE")
+    types = {row["GROUP"]: row["TYPE"] for row in listed}
+    assert types[filled] == protocol.capitalize()
+    of_type = ("--group-type", protocol)
+    assert filled in kafka.run("kafka-groups", *where, *of_type).stdout
+    of_type = ("--group-type", "share")
+    assert filled not in kafka.run("kafka-groups", *where, *of_type).stdout
+
+
+# -- settings --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def configs(broker, topic):
+    """configs("--describe") runs kafka-configs on the group of the topic's name."""
+
+    def run(*arguments, check=True):
+        of_group = ("--entity-type", "groups", "--entity-name", topic)
+        where = ("--bootstrap-server", broker.bootstrap)
+        return kafka.run("kafka-configs", *where, *of_group, *arguments, check=check)
+
+    return run
+
+
+def test_settings_of_a_group(configs):
+    assert "consumer.session" not in configs("--describe").stdout
+    wanted = "consumer.session.timeout.ms=50000"
+    beat = "consumer.heartbeat.interval.ms=6000"
+    configs("--alter", "--add-config", f"{wanted},{beat}")
+    said = configs("--describe").stdout
+    assert wanted in said and beat in said
+    assert "DYNAMIC_GROUP_CONFIG" in said
+    said = configs("--describe", "--all").stdout
+    assert wanted in said and "consumer.session.timeout.ms=45000" in said, "its synonym"
+    too_short = configs(
+        "--alter", "--add-config", "consumer.session.timeout.ms=1", check=False
+    )
+    assert "InvalidConfigurationException" in too_short.stdout + too_short.stderr
+    configs("--alter", "--delete-config", "consumer.session.timeout.ms")
+    said = configs("--describe").stdout
+    assert wanted not in said and beat in said
+
+
+def test_a_group_s_setting_is_what_its_members_are_told(configs, broker, topic):
+    configs("--alter", "--add-config", "consumer.heartbeat.interval.ms=7000")
+    member = ConsumerClient(broker, topic)
+    assert member.coordinate()["ErrorCode"] == errors.NONE
+    assert member.beat()["HeartbeatIntervalMs"] == 7000
+    configs("--alter", "--add-config", "consumer.heartbeat.interval.ms=8000")
+    assert member.beat()["HeartbeatIntervalMs"] == 8000
+    assert member.leave() == errors.NONE
+    member.close()
 
 
 # -- reset -----------------------------------------------------------------------------
