@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The version of each API that is spoken here. */
 enum {
-    OFFSET_COMMIT = 8, /* the API, and the version that is spoken here */
-    OFFSET_COMMIT_VERSION = 5,
+    OFFSET_COMMIT_VERSION = 9,
     JOIN_GROUP = 11,
     JOIN_GROUP_VERSION = 4,
     HEARTBEAT = 12,
@@ -241,6 +241,7 @@ static void member_begin(struct peer *p, const char *group, const char *id)
 {
     snprintf(p->group, sizeof(p->group), "%s", group);
     p->generation_id = 0;
+    p->owned_count = 0;
     if (p->run->classic) {
         p->id[0] = '\0';
         join(p);
@@ -285,27 +286,30 @@ static void commit(struct peer *p)
     struct frame *f = &p->run->out;
 
     put_header(f, OFFSET_COMMIT, OFFSET_COMMIT_VERSION);
-    put_string(f, p->group);
+    put_compact(f, p->group);
     put32(f, p->id[0] == '\0' ? -1 : p->generation_id);
-    put_string(f, p->id);
-    put32(f, 1);
-    put_string(f, p->run->topic);
-    put32(f, 1);
+    put_compact(f, p->id);
+    put8(f, 0); /* no instance */
+    put8(f, 2); /* one topic, */
+    put_compact(f, p->run->topic);
+    put8(f, 2); /* one partition: 0 */
     put32(f, 0);
     put64(f, p->run->started);
-    put_string(f, "");
+    put32(f, -1); /* no leader epoch */
+    put_compact(f, "");
+    put(f, (uint8_t[3]){0}, 3); /* no tags of the three structures */
     peer_send(p, OFFSET_COMMIT);
 }
 
 static void committed(struct peer *p)
 {
     struct frame *in = &p->in;
-    char topic[NAME_SIZE];
 
     get32(in); /* throttled */
-    get32(in); /* one topic, */
-    get_string(in, topic);
-    get(in, 4 + 4); /* one partition: 0 */
+    get8(in);  /* one topic, */
+    get(in, get_uvarint(in) - 1);
+    get8(in); /* one partition: 0 */
+    get32(in);
     int error = get16(in);
     if (error != 0)
         die("OffsetCommit: error %d", error);

@@ -60,6 +60,11 @@ void put_uvarint(struct frame *f, uint32_t value)
     put8(f, (int)value);
 }
 
+static bool is_flexible(int api)
+{
+    return api == OFFSET_COMMIT || api == CONSUMER_GROUP_HEARTBEAT;
+}
+
 /* frame_ready() fills in the size. */
 void put_header(struct frame *f, int api, int version)
 {
@@ -69,7 +74,7 @@ void put_header(struct frame *f, int api, int version)
     put16(f, version);
     put32(f, 1);
     put_string(f, "bench");
-    if (api == CONSUMER_GROUP_HEARTBEAT)
+    if (is_flexible(api))
         put8(f, 0); /* a flexible header's tags */
 }
 
@@ -176,7 +181,7 @@ static bool receive_some(struct peer *p)
     if (f->size < sizeof(size) + ntohl(size))
         return false;
     f->at = f->bytes + sizeof(size) + 4; /* the correlation id */
-    if (p->api == CONSUMER_GROUP_HEARTBEAT)
+    if (is_flexible(p->api))
         get8(f);
     return true;
 }

@@ -14,7 +14,10 @@
 #define FRAME_MAX 65536
 #define NAME_SIZE 128 /* of every name here, its end included */
 #define OWNED_MAX 1024
-#define CONSUMER_GROUP_HEARTBEAT 68 /* the one API here with flexible headers */
+
+/* The APIs whose versions are flexible here, headers included. */
+#define OFFSET_COMMIT 8
+#define CONSUMER_GROUP_HEARTBEAT 68
 
 struct frame {
     uint8_t bytes[FRAME_MAX];
