@@ -18,8 +18,8 @@ from pathlib import Path
 
 from harness import kafka, wire
 from harness.broker import ROOT, ApacheKafka, Gregor, cpu_seconds, free_port
+from harness.consumer import Consumer
 from harness.group import Client as ClassicClient
-from harness.group import ConsumerClient
 from harness.messages import errors
 from harness.wire import Connection
 
@@ -163,13 +163,11 @@ def classic_member(broker, topic, group):
 
 
 def consumer_member(broker, topic, group):
-    member = ConsumerClient(broker, group, topic)
+    member = Consumer(broker, group)
     assert member.coordinate()["ErrorCode"] == errors.NONE
-    assigned = None
-    while not assigned:
-        answer = member.beat()
-        assert answer["ErrorCode"] == errors.NONE
-        assigned = (answer["Assignment"] or {}).get("TopicPartitions")
+    assert member.join(topic)["ErrorCode"] == errors.NONE
+    while not member.assigned:
+        assert member.own()["ErrorCode"] == errors.NONE
     return member
 
 

@@ -4,7 +4,8 @@ acknowledged: check() holds the broker to that when it is back."""
 import threading
 
 from harness import wire
-from harness.group import Client, ConsumerClient
+from harness.consumer import Consumer, by_topic
+from harness.group import Client
 from harness.messages import errors
 
 TOPIC, PARTITIONS = "t", 4
@@ -211,17 +212,22 @@ class Shares:
             assert self.owner.pop(partition) is member
 
 
+# All that a member ever says of itself.
+CLAIMS = {"RebalanceTimeoutMs": 30000, "SubscribedTopicNames": [TOPIC]}
+
+
 class Modern(Actor):
     """A member that owns what the broker tells it to; `leaves` says how often it
     leaves, to come again."""
 
-    speaks = ConsumerClient
+    speaks = Consumer
 
     def __init__(self, group, rng, shares, leaves=0.0, **identity):
         super().__init__(group, rng)
         self.shares = shares
         self.leaves = leaves
         self.identity = identity
+        self.topic_id = None  # not yet known
         self.owned = set()
         self.leaving = False
         self.beats = 0
@@ -238,7 +244,13 @@ class Modern(Actor):
     def beat(self, full):
         """Says what it owns, and owns what it is told to."""
         epoch = self.client.generation
-        answer = self.client.beat(sorted(self.owned), full, **self.identity)
+        if self.topic_id is None:
+            self.topic_id = self.client.topic_id(TOPIC)
+        owned = {self.topic_id: sorted(self.owned)} if self.owned else {}
+        claims = CLAIMS if full or epoch == 0 else {}
+        answer = self.client.beat(
+            TopicPartitions=by_topic(owned), **claims, **self.identity
+        )
         assert answer["ErrorCode"] == errors.NONE, answer
         assert answer["MemberEpoch"] >= epoch, "epochs go on"
         self.beats += 1
@@ -259,7 +271,9 @@ class Modern(Actor):
         if not self.leaving:
             self.take_over({"TopicPartitions": []})
             self.leaving = True
-        assert self.client.leave() in {errors.NONE, errors.UNKNOWN_MEMBER_ID}
+        code = self.client.leave()["ErrorCode"]
+        assert code in {errors.NONE, errors.UNKNOWN_MEMBER_ID}
+        self.client.generation = 0
         self.leaving = False
 
     def check(self):

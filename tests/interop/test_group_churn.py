@@ -45,8 +45,8 @@ class Churn:
         self.members.join(self.strategy)
 
     def leave(self):
+        self.calm()
         if self.strategy != "consumer":
-            self.members.until("it is stable", self.is_stable)
             self.picked().leave()
         else:
             self.leaving.append(self.picked())
@@ -68,6 +68,11 @@ class Churn:
             choices += [self.leave] * 3 + [self.die] * self.deaths_left
         self.rng.choice(choices)()
         self.rng.choice([self.settle, self.go_on_reading, lambda: None])()
+
+    def calm(self):
+        """Before a member of a classic group leaves."""
+        if self.strategy != "consumer":
+            self.members.until("it is stable", self.is_stable)
 
     def is_stable(self):
         """So says the coordinator, and knows of the present members alone."""
@@ -103,6 +108,7 @@ def churn(group, source, admin, rng, strategy, may_die):
         acts.end()
     members.until("all is read", lambda: members.values().keys() >= source.all())
     for member in list(members.present):
+        acts.calm()
         members.leave(member)
     print(f"{len(members.all)} members, {source.sent} records")
     return members.values()

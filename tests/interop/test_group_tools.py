@@ -9,7 +9,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 
 from harness import kafka
 from harness.admin import committed, create
-from harness.group import ConsumerClient
+from harness.consumer import Consumer
 from harness.member import Members
 from harness.messages import errors
 
@@ -254,12 +254,12 @@ def test_settings_of_a_group(configs):
 
 def test_a_group_s_setting_is_what_its_members_are_told(configs, broker, topic):
     configs("--alter", "--add-config", "consumer.heartbeat.interval.ms=7000")
-    member = ConsumerClient(broker, topic)
+    member = Consumer(broker, topic)
     assert member.coordinate()["ErrorCode"] == errors.NONE
-    assert member.beat()["HeartbeatIntervalMs"] == 7000
+    assert member.join(topic)["HeartbeatIntervalMs"] == 7000
     configs("--alter", "--add-config", "consumer.heartbeat.interval.ms=8000")
     assert member.beat()["HeartbeatIntervalMs"] == 8000
-    assert member.leave() == errors.NONE
+    assert member.leave()["ErrorCode"] == errors.NONE
     member.close()
 
 
