@@ -83,7 +83,7 @@ static int read_file(struct graduation *g, struct buf *text, struct err *err)
     const char *name = g->arguments.config_file;
     if (name == NULL)
         return 0;
-    int rc = disk_read_file(&g->disk, name, PROPERTIES_MAX_BYTES, text, err);
+    int rc = disk_read_file(&g->disk, name, (size_t)PROPERTIES_MAX_BYTES, text, err);
     if (rc != 0)
         return err_context(err, "--config");
     struct str in = {(const char *)text->data, (int32_t)text->len};
