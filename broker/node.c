@@ -162,6 +162,19 @@ static int file_delete_delay(const struct broker_config *config, int64_t *ms,
     return 0;
 }
 
+static struct log_cleaner_config cleaner_of(const struct broker_config *config)
+{
+    return (struct log_cleaner_config){
+        .enable = config->log_cleaner_enable,
+        .threads = config->log_cleaner_threads,
+        .backoff_ms = config->log_cleaner_backoff_ms,
+        .dedupe_buffer_bytes = config->log_cleaner_dedupe_buffer_size,
+        .io_buffer_bytes = config->log_cleaner_io_buffer_size,
+        .load_factor = config->log_cleaner_io_buffer_load_factor,
+        .io_max_bytes_per_second = config->log_cleaner_io_max_bytes_per_second,
+    };
+}
+
 /* Topics follow through the replica manager, and the rest is looked up in the
  * config whenever it is needed. */
 void node_follow_settings(struct node *node)
@@ -169,6 +182,8 @@ void node_follow_settings(struct node *node)
     struct err err = {0};
     int64_t delay_ms;
     node->connections.request_max_bytes = node->config->socket_request_max_bytes;
+    struct log_cleaner_config cleaner = cleaner_of(node->config);
+    log_manager_set_cleaner(node->logs, &cleaner);
     if (file_delete_delay(node->config, &delay_ms, &err) != 0)
         trace_error(node->env.trace, "log.segment.delete.delay.ms stays as it was: %s",
                     err.message);
@@ -201,6 +216,7 @@ int node_load(struct node *node, struct controller *controller,
         .producer_expiry_interval_ms = config->producer_id_expiration_check_interval_ms,
         .initial_task_delay_ms = config->log_initial_task_delay_ms,
         .retention_check_interval_ms = config->log_retention_check_interval_ms,
+        .cleaner = cleaner_of(config),
     };
     rc = log_manager_open(&logs, &node->logs, err);
     if (rc != 0)

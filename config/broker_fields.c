@@ -82,14 +82,14 @@ static const struct field fields[] = {
     HERE(INT, "producer.id.expiration.ms", producer_id_expiration_ms),
     HERE(INT, "producer.id.expiration.check.interval.ms",
          producer_id_expiration_check_interval_ms),
-    LATER(BOOL, "log.cleaner.enable", log_cleaner_enable),
-    LATER(INT, "log.cleaner.threads", log_cleaner_threads),
-    LATER(INT64, "log.cleaner.backoff.ms", log_cleaner_backoff_ms),
-    LATER(INT64, "log.cleaner.dedupe.buffer.size", log_cleaner_dedupe_buffer_size),
-    LATER(INT, "log.cleaner.io.buffer.size", log_cleaner_io_buffer_size),
-    LATER(DOUBLE, "log.cleaner.io.buffer.load.factor",
+    HERE(BOOL, "log.cleaner.enable", log_cleaner_enable),
+    HERE(INT, "log.cleaner.threads", log_cleaner_threads),
+    HERE(INT64, "log.cleaner.backoff.ms", log_cleaner_backoff_ms),
+    HERE(INT64, "log.cleaner.dedupe.buffer.size", log_cleaner_dedupe_buffer_size),
+    HERE(INT, "log.cleaner.io.buffer.size", log_cleaner_io_buffer_size),
+    HERE(DOUBLE, "log.cleaner.io.buffer.load.factor",
           log_cleaner_io_buffer_load_factor),
-    LATER(DOUBLE, "log.cleaner.io.max.bytes.per.second",
+    HERE(DOUBLE, "log.cleaner.io.max.bytes.per.second",
           log_cleaner_io_max_bytes_per_second),
 
     HERE(INT, "max.incremental.fetch.session.cache.slots",
@@ -389,6 +389,19 @@ static int check_codec(const struct broker_config *config, struct err *err)
         codec);
 }
 
+/* As Kafka asks: a map of less has no room for a log's keys. */
+static int check_cleaner(const struct broker_config *config, struct err *err)
+{
+    int threads = config->log_cleaner_threads;
+    if (threads == 0 || config->log_cleaner_dedupe_buffer_size / threads > 1 << 20)
+        return 0;
+    return err_set(
+        err, ERR_INVALID_CONFIG,
+        "Invalid value %lld for configuration log.cleaner.dedupe.buffer.size: "
+        "it must be more than 1 MiB for each of log.cleaner.threads, %d",
+        (long long)config->log_cleaner_dedupe_buffer_size, threads);
+}
+
 int broker_fields_derive(struct broker_config *config, struct err *err)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
@@ -405,6 +418,8 @@ int broker_fields_derive(struct broker_config *config, struct err *err)
             return rc;
     }
     int rc = check_codec(config, err);
+    if (rc == 0)
+        rc = check_cleaner(config, err);
     if (rc != 0)
         return rc;
     return topic_config_check_defaults(config, err);

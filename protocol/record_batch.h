@@ -161,6 +161,11 @@ void record_batch_builder_add(struct record_batch_builder *b, int64_t timestamp,
                               const struct record_header *headers,
                               int32_t header_count);
 
+/* Adds a record as record_iter_next() gives it, at its own offset, which lies behind
+ * that of the one before. */
+void record_batch_builder_copy(struct record_batch_builder *b,
+                               const struct record *record);
+
 /* Compresses if batch.compression says so (then: a pool job), fills in the header
  * and the CRC, and leaves the whole batch in b->out; b->batch is its header.
  * ERR_MESSAGE_TOO_LARGE beyond INT32_MAX bytes. Nothing may be added after. */

@@ -128,6 +128,14 @@ void record_batch_builder_add_raw(struct record_batch_builder *b, int64_t timest
         memcpy(at, raw_headers.data, size);
 }
 
+void record_batch_builder_copy(struct record_batch_builder *b,
+                               const struct record *record)
+{
+    b->batch.last_offset = record->offset - 1;
+    record_batch_builder_add_raw(b, record->timestamp, record->key, record->value,
+                                 record->raw_headers, record->header_count);
+}
+
 /* Puts the compressed records behind a fresh header. */
 static int shrink(struct record_batch_builder *b, struct err *err)
 {

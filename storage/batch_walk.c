@@ -17,10 +17,9 @@ void batch_walk_headers(struct batch_walk *w, struct disk *disk, int fd,
     };
 }
 
-int batch_walk_open(struct batch_walk *w, struct disk *disk, int fd, int64_t position,
-                    int64_t end, struct err *err)
+int batch_walk_open_sized(struct batch_walk *w, struct disk *disk, int fd,
+                          int64_t position, int64_t end, size_t room, struct err *err)
 {
-    size_t room = BATCH_WALK_SCAN;
     if (end - position < (int64_t)room)
         room = (size_t)(end - position);
     if (room < RECORD_BATCH_OVERHEAD)
@@ -31,6 +30,12 @@ int batch_walk_open(struct batch_walk *w, struct disk *disk, int fd, int64_t pos
     batch_walk_headers(w, disk, fd, position, end, window, room);
     w->grows = true;
     return 0;
+}
+
+int batch_walk_open(struct batch_walk *w, struct disk *disk, int fd, int64_t position,
+                    int64_t end, struct err *err)
+{
+    return batch_walk_open_sized(w, disk, fd, position, end, BATCH_WALK_SCAN, err);
 }
 
 void batch_walk_close(struct batch_walk *w)

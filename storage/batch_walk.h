@@ -33,7 +33,10 @@ struct batch_walk {
 void batch_walk_headers(struct batch_walk *w, struct disk *disk, int fd,
                         int64_t position, int64_t end, uint8_t *window, size_t room);
 
-/* With memory of its own: whole batches. */
+/* With memory of its own: whole batches. `room` is what is read at a time, unless
+ * one batch needs more; BATCH_WALK_SCAN in the second. */
+int batch_walk_open_sized(struct batch_walk *w, struct disk *disk, int fd,
+                          int64_t position, int64_t end, size_t room, struct err *err);
 int batch_walk_open(struct batch_walk *w, struct disk *disk, int fd, int64_t position,
                     int64_t end, struct err *err);
 void batch_walk_close(struct batch_walk *w); /* accepts a zeroed one */

@@ -383,6 +383,17 @@ int disk_need_space(struct disk *d, const char *path, int64_t bytes, struct err 
                    (long long)free_bytes, (long long)bytes);
 }
 
+int disk_sync_file(struct disk *d, const char *path, struct err *err)
+{
+    int fd;
+    int rc = d->ops->open(d, path, DISK_WRITE, &fd, err);
+    if (rc != 0)
+        return rc == ERR_NOT_FOUND ? 0 : rc;
+    rc = d->ops->sync(d, fd, err);
+    d->ops->close(d, fd);
+    return rc == 0 ? 0 : err_context(err, "%s", path);
+}
+
 struct name_list {
     struct buf names; /* a byte 'd' or 'f', the name, a zero; and so on */
 };

@@ -83,6 +83,9 @@ int disk_write_file_atomically(struct disk *d, const char *path, const void *dat
                                size_t len, struct err *err);
 /* ERR_NO_SPACE, and how much there is, unless so many bytes are free. */
 int disk_need_space(struct disk *d, const char *path, int64_t bytes, struct err *err);
+/* Syncs a file by its name; one that is not there was deleted meanwhile, and nobody
+ * will miss it: 0. */
+int disk_sync_file(struct disk *d, const char *path, struct err *err);
 /* A folder and everything in it. */
 int disk_remove_tree(struct disk *d, const char *path, struct err *err);
 

@@ -92,7 +92,8 @@ static int remove_leftovers(struct disk *disk, const char *dir, const struct lis
     return 0;
 }
 
-/* The offset behind the last batch of a .log.swap. */
+/* The offset behind the last batch of a .log.swap; behind its first if it has none,
+ * so that the files of that name go in any case. */
 static int end_of_swap(struct disk *disk, const char *dir, const struct file *f,
                        int64_t *end, struct err *err)
 {
@@ -106,7 +107,7 @@ static int end_of_swap(struct disk *disk, const char *dir, const struct file *f,
     int rc = disk->ops->open(disk, path, DISK_READ, &fd, err);
     if (rc != 0)
         return rc;
-    *end = f->offset;
+    *end = f->offset + 1;
     int64_t size = disk->ops->size(disk, fd, err);
     rc = size < 0 ? (int)size : 0;
     if (rc == 0) {
@@ -164,6 +165,10 @@ static int finish_swaps(struct disk *disk, const char *dir, const struct listing
         if (!ends_with(f->suffix, SWAP_SUFFIX) && f->offset >= first && f->offset < end)
             rc = remove_file(disk, dir, f, err);
     }
+    /* Should the power fail now, a replaced file must not come back beside what
+     * replaced it. */
+    if (rc == 0)
+        rc = disk->ops->sync_dir(disk, dir, err);
     for (int i = 0; rc == 0 && i < file_count(l); i++) {
         if (ends_with(file_at(l, i)->suffix, SWAP_SUFFIX))
             rc = rename_swap(disk, dir, file_at(l, i), err);
@@ -255,6 +260,19 @@ int folder_contents_read(struct disk *disk, const char *dir,
     buf_free(&l.files);
     if (rc != 0)
         folder_contents_free(out);
+    return rc;
+}
+
+int folder_contents_drop_cleaned(struct disk *disk, const char *dir, struct err *err)
+{
+    struct listing l = {.files = BUF_INIT};
+    int rc = list_files(disk, dir, &l, err);
+    for (int i = 0; rc == 0 && i < file_count(&l); i++) {
+        const struct file *f = file_at(&l, i);
+        if (ends_with(f->suffix, CLEANED_SUFFIX) || ends_with(f->suffix, SWAP_SUFFIX))
+            rc = remove_file(disk, dir, f, err);
+    }
+    buf_free(&l.files);
     return rc;
 }
 

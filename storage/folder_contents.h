@@ -39,6 +39,10 @@ int folder_contents_read(struct disk *disk, const char *dir,
                          struct folder_contents *out, struct err *err);
 void folder_contents_free(struct folder_contents *f);
 
+/* Removes what a cleaning of an open log left when it was given up: *.cleaned, and
+ * *.swap. */
+int folder_contents_drop_cleaned(struct disk *disk, const char *dir, struct err *err);
+
 /* Only the snapshots; touches nothing. */
 int folder_contents_read_snapshots(struct disk *disk, const char *dir,
                                    struct folder_contents *out, struct err *err);

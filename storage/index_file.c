@@ -14,6 +14,7 @@ void index_file_init(struct index_file *x, const struct index_kind *kind,
         .disk = disk,
         .dir = dir,
         .base_offset = base_offset,
+        .stage = "",
         .fd = -1,
         .file_entries = -1,
     };
@@ -46,7 +47,7 @@ static int open_with(struct index_file *x, int flags, struct err *err)
     if (x->fd >= 0)
         return 0;
     char path[PATH_MAX];
-    log_path(path, x->dir, x->base_offset, x->kind->suffix);
+    log_path_staged(path, x->dir, x->base_offset, x->kind->suffix, x->stage);
     return x->disk->ops->open(x->disk, path, flags, &x->fd, err);
 }
 

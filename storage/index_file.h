@@ -32,6 +32,7 @@ struct index_file {
     struct disk *disk;
     const char *dir; /* borrowed from the log */
     int64_t base_offset;
+    const char *stage;    /* of the name, as log_path_staged() has it */
     int fd;               /* -1: closed */
     int64_t file_entries; /* -1: the file was not looked at yet */
     struct buf tail;

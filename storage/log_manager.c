@@ -6,7 +6,8 @@
  *
  * Invariants:
  * - A handle has at most one job (h->job). Requests that need another wait in
- *   h->waiters, a deletion in m->deletions.
+ *   h->waiters, a deletion in m->deletions. A cleaning (h->cleaning) goes on beside
+ *   it, but becomes that job while it changes the log.
  * - While m->renaming > 0 no folder is made: a new topic may bear the name of one
  *   whose folder is just being renamed away.
  * - A log belongs to a handle in state ONLINE, OFFLINE or DELETING, and then the
@@ -120,6 +121,7 @@ void log_handle_shut(struct log_manager *m, struct log_handle *h)
     h->recovery_point = partition_log_recovery_point(h->log);
     h->high_watermark = partition_log_high_watermark(h->log);
     h->log_start_offset = partition_log_start_offset(h->log);
+    h->first_dirty_offset = partition_log_first_dirty_offset(h->log);
     partition_log_close(h->log);
     h->log = NULL;
     DL_DELETE(m->open, h);
@@ -254,10 +256,14 @@ void log_manager_set_config(struct log_manager *m, struct uuid topic_id,
     t->config = topic_config_acquire(config);
     for (int32_t i = 0; i < t->slots; i++) {
         struct log_handle *h = t->handles[i];
-        if (h != NULL && h->log != NULL)
+        if (h == NULL)
+            continue;
+        h->retention_due_ms = 0;
+        h->surveyed = false;
+        if (h->log != NULL)
             partition_log_set_config(h->log, config);
-        if (h != NULL)
-            h->retention_due_ms = 0;
+        if (!config->cleanup_compact)
+            log_manager_stop_cleaning(m, h);
     }
     topic_config_release(before);
 }
@@ -281,6 +287,15 @@ void log_manager_set_times(struct log_manager *m, int64_t file_delete_delay_ms,
     m->o.producer_id_expiration_ms = producer_id_expiration_ms;
     DL_FOREACH (m->open, h)
         partition_log_set_producer_expiration(h->log, producer_id_expiration_ms);
+}
+
+void log_manager_set_cleaner(struct log_manager *m,
+                             const struct log_cleaner_config *config)
+{
+    bool enable = m->o.cleaner.enable;
+    m->o.cleaner = *config;
+    m->o.cleaner.enable = enable;
+    m->cleaner.paid_until_us = 0;
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -335,8 +350,8 @@ static int64_t tick_logs(struct log_manager *m, int64_t now_ms, bool rolls, bool
     return wait_for_jobs(wait);
 }
 
-static bool is_due(int64_t *next_ms, int64_t now_ms, int64_t first_ms,
-                   int64_t interval_ms)
+bool log_manager_is_due(int64_t *next_ms, int64_t now_ms, int64_t first_ms,
+                        int64_t interval_ms)
 {
     if (*next_ms == INT64_MIN) /* the first tick only sets the clocks */
         *next_ms = clock_later_ms(now_ms, first_ms);
@@ -348,7 +363,7 @@ static bool is_due(int64_t *next_ms, int64_t now_ms, int64_t first_ms,
 
 static bool is_due_every(int64_t *next_ms, int64_t now_ms, int64_t interval_ms)
 {
-    return is_due(next_ms, now_ms, interval_ms, interval_ms);
+    return log_manager_is_due(next_ms, now_ms, interval_ms, interval_ms);
 }
 
 int64_t log_manager_tick(struct log_manager *m, int64_t now_ms)
@@ -358,8 +373,9 @@ int64_t log_manager_tick(struct log_manager *m, int64_t now_ms)
         is_due_every(&m->next_expiry_ms, now_ms, m->o.producer_expiry_interval_ms);
     bool checkpoint =
         is_due_every(&m->next_checkpoint_ms, now_ms, m->o.checkpoint_interval_ms);
-    bool retention = is_due(&m->next_retention_ms, now_ms, m->o.initial_task_delay_ms,
-                            m->o.retention_check_interval_ms);
+    bool retention =
+        log_manager_is_due(&m->next_retention_ms, now_ms, m->o.initial_task_delay_ms,
+                           m->o.retention_check_interval_ms);
     int64_t wait = tick_logs(m, now_ms, rolls, expiry);
     if (checkpoint)
         log_manager_checkpoint(m);
@@ -376,6 +392,7 @@ int64_t log_manager_tick(struct log_manager *m, int64_t now_ms)
         wait = earlier(wait, wait_for_jobs(until_ms(m->next_reopen_ms, now_ms)));
     for (struct doomed *d = m->doomed; d != NULL; d = d->next)
         wait = earlier(wait, d->due_ms - now_ms);
+    wait = earlier(wait, log_manager_tick_cleaner(m, now_ms));
     return wait < 1 ? 1 : wait;
 }
 
@@ -393,6 +410,7 @@ int log_manager_open(const struct log_manager_options *options,
     m->next_checkpoint_ms = m->next_expiry_ms = INT64_MIN;
     m->next_roll_ms = m->next_retention_ms = INT64_MIN;
     m->next_reopen_ms = INT64_MAX;
+    m->cleaner.next_round_ms = INT64_MIN;
     int rc = log_manager_read_checkpoints(m, err);
     if (rc != 0) {
         log_manager_destroy(m);
@@ -407,6 +425,7 @@ void log_manager_destroy(struct log_manager *m)
     if (m == NULL)
         return;
     assert(m->running == 0);
+    log_manager_free_cleaner(m);
     while (m->open != NULL)
         log_handle_shut(m, m->open);
     struct log_topic *t, *next;

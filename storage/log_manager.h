@@ -12,7 +12,7 @@
  *
  * Start-up, in this order: log_manager_open(), log_manager_add() for every
  * replica that the metadata names, then log_manager_start() after a clean stop
- * or log_manager_recover_all() after any other. A clean start reads three small
+ * or log_manager_recover_all() after any other. A clean start reads four small
  * files and opens no log: each opens on first use.
  *
  * Every function is for the loop thread and none blocks, but for
@@ -51,12 +51,14 @@ struct log_handle {
     struct log_topic *topic;
     struct partition_log *log;      /* NULL unless ONLINE, or OFFLINE after that */
     struct log_job *job;            /* what runs on it now */
+    struct cleaning_lane *cleaning; /* its compaction, beside that */
     struct log_request *waiters;    /* for the opening, or the next flush */
     struct log_handle *prev, *next; /* among those with a log */
     /* As checkpointed; stale while there is a log. */
     int64_t recovery_point;
     int64_t high_watermark;
     int64_t log_start_offset;
+    int64_t first_dirty_offset; /* the cleaner's */
     /* While CLOSED: when retention looks at it, wall clock. 0: the next time. */
     int64_t retention_due_ms;
     /* While OFFLINE: what its log had reached, and when it is tried again, monotonic;
@@ -69,6 +71,22 @@ struct log_handle {
     bool clean;     /* its files may be trusted without a scan */
     bool reopening; /* what OPENING tries was OFFLINE */
     bool unsynced;  /* its partition.metadata is; the first flush mends it */
+    /* Of the cleaner: */
+    bool surveyed;    /* while CLOSED: it knows whether the log is dirty */
+    bool dirty;       /* and it is */
+    bool uncleanable; /* for a reason that stays; traced */
+    bool not_cleaned; /* for one that may pass; traced */
+};
+
+/* The cleaner's settings: log.cleaner.* of the broker. */
+struct log_cleaner_config {
+    bool enable;
+    int threads;                    /* logs at a time */
+    int64_t backoff_ms;             /* between looks for a dirty log */
+    int64_t dedupe_buffer_bytes;    /* of all logs together */
+    int64_t io_buffer_bytes;        /* the same, for reading and writing */
+    double load_factor;             /* how full the first may become */
+    double io_max_bytes_per_second; /* read and written */
 };
 
 struct log_manager_options {
@@ -85,6 +103,7 @@ struct log_manager_options {
     int64_t producer_expiry_interval_ms; /* producer.id.expiration.check.interval.ms */
     int64_t initial_task_delay_ms;       /* log.initial.task.delay.ms */
     int64_t retention_check_interval_ms; /* log.retention.check.interval.ms */
+    struct log_cleaner_config cleaner;
 };
 
 /* Whose logs these are: the replication layer. Outlives the manager's jobs. */
@@ -97,9 +116,10 @@ struct log_owner {
     bool (*commits_alone)(struct log_owner *owner, const struct log_handle *h);
 };
 
-/* Reads the three checkpoint files. Start-up; may block. An unreadable
+/* Reads the four checkpoint files. Start-up; may block. An unreadable
  * checkpoint is traced and taken as empty when the last stop was not clean
- * (every log is then scanned from its start), an error otherwise. */
+ * (every log is then scanned from its start), an error otherwise; the cleaner's is
+ * taken as empty in any case. */
 int log_manager_open(const struct log_manager_options *options,
                      struct log_manager **out, struct err *err);
 
@@ -128,6 +148,11 @@ void log_manager_set_config(struct log_manager *m, struct uuid topic_id,
 /* Follows the two of log_manager_options that may change while it runs. */
 void log_manager_set_times(struct log_manager *m, int64_t file_delete_delay_ms,
                            int64_t producer_id_expiration_ms);
+
+/* The same for the cleaner's settings, all but `enable`. Cleanings under way keep
+ * their buffers. */
+void log_manager_set_cleaner(struct log_manager *m,
+                             const struct log_cleaner_config *config);
 
 /* The registered handle of a replica; NULL: none. */
 struct log_handle *log_manager_find(struct log_manager *m, struct uuid topic_id,
@@ -191,10 +216,10 @@ void log_manager_clean_up(struct log_manager *m, struct log_handle *h);
 int log_manager_delete(struct log_manager *m, struct log_handle *const *handles,
                        int count, struct log_request *r, struct err *err);
 
-/* What is due by time: flush.ms, segment.ms, retention, checkpoints, producer expiry,
- * removal of deleted segments and folders, another try with logs that are offline.
- * `now_ms` is the monotonic clock's. Returns in how many ms it wants to be called
- * again. */
+/* What is due by time: flush.ms, segment.ms, retention, compaction, checkpoints,
+ * producer expiry, removal of deleted segments and folders, another try with logs that
+ * are offline. `now_ms` is the monotonic clock's. Returns in how many ms it wants to be
+ * called again. */
 int64_t log_manager_tick(struct log_manager *m, int64_t now_ms);
 
 /* Writes the checkpoint files that changed, in a job. For tick() and tests. */

@@ -81,6 +81,7 @@ static void created(struct log_batch *b, int i)
     if (b->fresh[i]) {
         h->clean = h->unsynced = true;
         h->recovery_point = h->high_watermark = h->log_start_offset = 0;
+        h->first_dirty_offset = 0;
     }
     if (h->state == LOG_DELETING) {
         log_manager_handle_idle(m, h);
@@ -222,7 +223,9 @@ static void delete_done(struct log_job *job)
 static bool is_checkpointed(const struct log_batch *b)
 {
     for (int i = 0; i < b->count; i++) {
-        if (b->handles[i]->recovery_point > 0 || b->handles[i]->log_start_offset > 0)
+        const struct log_handle *h = b->handles[i];
+        if (h->recovery_point > 0 || h->log_start_offset > 0 ||
+            h->first_dirty_offset > 0)
             return true;
     }
     return false;
@@ -253,10 +256,12 @@ void log_manager_deletions_go_on(struct log_manager *m)
     }
 }
 
-/* A handle that is to be deleted has done its last job. */
+/* A job on a handle that is to be deleted is over; it may have been the last. */
 void log_manager_handle_idle(struct log_manager *m, struct log_handle *h)
 {
     struct log_batch *b;
+    if (h->job != NULL || h->cleaning != NULL)
+        return;
     DL_FOREACH (m->deletions, b) {
         for (int i = 0; i < b->count; i++) {
             if (b->handles[i] != h)
@@ -311,7 +316,8 @@ int log_manager_delete(struct log_manager *m, struct log_handle *const *handles,
             h->waiters = waiter->next;
             log_requests_add(&b->orphans, waiter);
         }
-        b->busy += h->job != NULL;
+        b->busy += h->job != NULL || h->cleaning != NULL;
+        log_manager_stop_cleaning(m, h);
     }
     DL_APPEND(m->deletions, b);
     if (b->busy == 0)

@@ -1,4 +1,4 @@
-/* The three checkpoint files. On the loop their values are gathered, in the pool
+/* The four checkpoint files. On the loop their values are gathered, in the pool
  * they are put into words and written, and those that say what they said before
  * are not: an idle broker leaves the disk asleep.
  *
@@ -14,6 +14,7 @@ static const char *const file_names[CHECKPOINTS] = {
     [RECOVERY_POINTS] = RECOVERY_POINT_CHECKPOINT,
     [HIGH_WATERMARKS] = HIGH_WATERMARK_CHECKPOINT,
     [LOG_STARTS] = LOG_START_CHECKPOINT,
+    [FIRST_DIRTY] = CLEANER_CHECKPOINT,
 };
 
 /* ---- reading ------------------------------------------------------------- */
@@ -66,11 +67,12 @@ int log_manager_read_checkpoints(struct log_manager *m, struct err *err)
         int rc = read_checkpoint(m, (enum checkpointed)what, err);
         if (rc != ERR_CORRUPT && rc != 0)
             return rc;
-        if (rc == ERR_CORRUPT && m->o.dir->clean)
+        /* To clean from the start what is clean costs time, and nothing else. */
+        if (rc == ERR_CORRUPT && m->o.dir->clean && what != FIRST_DIRTY)
             return rc;
         if (rc == ERR_CORRUPT)
-            trace_warn(m->o.trace, "%s: the logs are read from their start instead",
-                       err->message);
+            trace_warn(m->o.trace, "%s: the logs are %s from their start instead",
+                       err->message, what == FIRST_DIRTY ? "cleaned" : "read");
     }
     return 0;
 }
@@ -88,6 +90,7 @@ void log_manager_take_former(struct log_manager *m, struct log_handle *h)
     h->recovery_point = f->offsets[RECOVERY_POINTS];
     h->high_watermark = f->offsets[HIGH_WATERMARKS];
     h->log_start_offset = f->offsets[LOG_STARTS];
+    h->first_dirty_offset = f->offsets[FIRST_DIRTY];
 }
 
 void log_manager_forget_former(struct log_manager *m)
@@ -130,6 +133,8 @@ static void gather(struct checkpoint_job *c, struct log_topic *t,
         open ? partition_log_high_watermark(h->log) : h->high_watermark;
     e->offsets[LOG_STARTS] =
         open ? partition_log_start_offset(h->log) : h->log_start_offset;
+    e->offsets[FIRST_DIRTY] =
+        open ? partition_log_first_dirty_offset(h->log) : h->first_dirty_offset;
 }
 
 struct checkpoint_job *checkpoint_job_create(struct log_manager *m)
@@ -153,14 +158,14 @@ struct checkpoint_job *checkpoint_job_create(struct log_manager *m)
 }
 
 /* Kafka leaves out log starts that the first segment tells anyway; 0 is the one
- * that always is. */
+ * that always is. Logs that were never cleaned are not in the cleaner's. */
 static int write_one(struct checkpoint_job *c, int what, struct err *err)
 {
     struct offset_checkpoint text = OFFSET_CHECKPOINT_INIT;
     for (size_t i = 0; i < c->count; i++) {
         const struct checkpoint_entry *e = &c->entries[i];
         struct str topic = {e->topic->name, e->topic->name_len};
-        if (what != LOG_STARTS || e->offsets[what] > 0)
+        if (what < LOG_STARTS || e->offsets[what] > 0)
             offset_checkpoint_add(&text, topic, e->partition, e->offsets[what]);
     }
     /* Of nothing but the count the CRC would be that of an empty text. */
@@ -224,6 +229,8 @@ static void checkpoint_done(struct log_job *job)
     log_manager_tell_checkpoint(m, job->rc, &job->err);
     checkpoint_job_destroy(m, (struct checkpoint_job *)job);
     log_manager_deletions_go_on(m);
+    if (m->cleaner.unwritten)
+        log_manager_checkpoint(m);
 }
 
 void log_manager_checkpoint(struct log_manager *m)
@@ -234,5 +241,6 @@ void log_manager_checkpoint(struct log_manager *m)
     if (c == NULL)
         return; /* an old checkpoint is a right one */
     m->checkpointing = true;
+    m->cleaner.unwritten = false;
     log_manager_submit(m, &c->job, checkpoint_work, checkpoint_done);
 }

@@ -27,10 +27,7 @@ static void clean_done(struct log_job *job)
         trace_warn(m->o.trace,
                    "deleted segments of %.*s-%d stay until the next start: %s",
                    STR_ARGS(log_handle_topic(h)), h->partition, job->err.message);
-    if (h->state == LOG_DELETING)
-        log_manager_handle_idle(m, h);
-    else
-        log_manager_next_flush(m, h);
+    log_manager_job_over(m, h);
     log_manager_retention_cleaned(m, job);
     free(c);
 }

@@ -25,7 +25,7 @@ static void flush_work(struct log_job *job)
         job->rc = log_flush_run(f->flush, &job->err);
 }
 
-void log_manager_next_flush(struct log_manager *m, struct log_handle *h)
+static void next_flush(struct log_manager *m, struct log_handle *h)
 {
     struct err err;
     if (h->waiters == NULL)
@@ -42,6 +42,18 @@ void log_manager_next_flush(struct log_manager *m, struct log_handle *h)
     }
 }
 
+void log_manager_job_over(struct log_manager *m, struct log_handle *h)
+{
+    if (h->job != NULL)
+        return;
+    if (log_manager_cleaning_waits(h))
+        log_manager_cleaning_goes_on(m, h);
+    else if (h->state == LOG_DELETING)
+        log_manager_handle_idle(m, h);
+    else
+        next_flush(m, h);
+}
+
 static void flush_done(struct log_job *job)
 {
     struct flushing *f = (struct flushing *)job;
@@ -54,10 +66,7 @@ static void flush_done(struct log_job *job)
         h->unsynced = false;
     log_manager_check(m, h);
     struct log_request *waiters = f->waiters;
-    if (h->state == LOG_DELETING)
-        log_manager_handle_idle(m, h);
-    else
-        log_manager_next_flush(m, h);
+    log_manager_job_over(m, h);
     log_requests_wake(waiters, job->rc, &job->err);
     free(f);
 }

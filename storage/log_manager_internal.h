@@ -3,6 +3,7 @@
 #define GREGOR_STORAGE_LOG_MANAGER_INTERNAL_H
 
 #include "protocol/base/hash.h"
+#include "storage/log_cleaning.h"
 #include "storage/log_folder.h"
 #include "storage/log_manager.h"
 
@@ -36,7 +37,13 @@ struct doomed {
     char path[];
 };
 
-enum checkpointed { RECOVERY_POINTS, HIGH_WATERMARKS, LOG_STARTS, CHECKPOINTS };
+enum checkpointed {
+    RECOVERY_POINTS,
+    HIGH_WATERMARKS,
+    LOG_STARTS,
+    FIRST_DIRTY,
+    CHECKPOINTS
+};
 
 /* What the checkpoints said at start of replicas not yet registered. */
 struct former {
@@ -47,6 +54,19 @@ struct former {
 
 struct log_batch;
 struct checkpoint_job;
+struct log_survey;
+
+/* The cleaner's state, see log_manager_cleaner.c. */
+struct log_cleaner {
+    struct cleaning_lane *lanes; /* logs that are being cleaned */
+    int lane_count;
+    int64_t next_round_ms;      /* INT64_MIN: before the first tick */
+    int64_t paid_until_us;      /* monotonic: the rate allows nothing before */
+    struct log_survey *survey;  /* under way, or NULL */
+    struct log_request opening; /* of a closed log that is dirty */
+    bool is_opening;
+    bool unwritten; /* a log was cleaned since the last checkpoint began */
+};
 
 /* The opening of one log. */
 struct log_opening {
@@ -94,6 +114,7 @@ struct log_manager {
     struct log_batch *deletions; /* that wait for jobs, see submit_deletion() */
     struct log_batch *creations; /* that wait for `renaming` */
     struct retention_pass retention;
+    struct log_cleaner cleaner;
     struct log_stop stop;
     bool stopping;
     int running;     /* jobs */
@@ -126,6 +147,10 @@ void log_handle_shut(struct log_manager *m, struct log_handle *h);
 void log_handle_offline(struct log_manager *m, struct log_handle *h,
                         const struct err *why);
 void log_owner_moved(struct log_manager *m, struct log_handle *h);
+/* Whether `interval_ms` has passed since it was last true, or `first_ms` since the
+ * first call; *next_ms is INT64_MIN before that. */
+bool log_manager_is_due(int64_t *next_ms, int64_t now_ms, int64_t first_ms,
+                        int64_t interval_ms);
 static inline const char *log_manager_path(const struct log_manager *m)
 {
     return m->o.dir->path;
@@ -162,14 +187,32 @@ void log_manager_reopen_due(struct log_manager *m, int64_t now_ms);
 /* log_manager_flush.c */
 int log_manager_start_flush(struct log_manager *m, struct log_handle *h,
                             struct err *err);
-/* The handle's job is done: the flush for those who came meanwhile, if any did. */
-void log_manager_next_flush(struct log_manager *m, struct log_handle *h);
+/* A job on the handle is done. Unless another is at work, what waited comes next: a
+ * cleaning that needs the log alone, the handle's deletion, a flush. */
+void log_manager_job_over(struct log_manager *m, struct log_handle *h);
 
 /* log_manager_retention.c */
 void log_manager_start_retention(struct log_manager *m);
 /* A cleanup is done: the pass that waited for it goes on. */
 void log_manager_retention_cleaned(struct log_manager *m,
                                    const struct log_job *cleanup);
+
+/* log_manager_cleaner.c */
+/* What is due; in how many ms it wants to be asked again. */
+int64_t log_manager_tick_cleaner(struct log_manager *m, int64_t now_ms);
+/* Looks for a log to clean, now. */
+void log_manager_clean_more(struct log_manager *m);
+/* Gives up the cleaning of a log, if there is one, at its next chance. */
+void log_manager_stop_cleaning(struct log_manager *m, struct log_handle *h);
+void log_manager_stop_cleaner(struct log_manager *m);
+void log_manager_free_cleaner(struct log_manager *m);
+/* Whether a cleaning waits until the log has no other job, and then its turn. */
+bool log_manager_cleaning_waits(const struct log_handle *h);
+void log_manager_cleaning_goes_on(struct log_manager *m, struct log_handle *h);
+
+/* log_manager_survey.c */
+/* Looks at closed logs that the cleaner knows nothing of yet; false: there is none. */
+bool log_manager_survey(struct log_manager *m);
 
 /* log_manager_batch.c */
 void log_manager_renaming_done(struct log_manager *m);

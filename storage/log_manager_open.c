@@ -17,6 +17,7 @@ void log_opening_work(struct log_opening *o)
     if (o->fresh) {
         o->options.clean = true;
         o->options.recovery_point = o->options.log_start_offset = 0;
+        o->options.first_dirty_offset = 0;
     }
     job->rc = partition_log_open(&o->options, &o->log, &o->recovery, &job->err);
 }
@@ -110,6 +111,7 @@ struct log_opening *log_opening_begin(struct log_manager *m, struct log_handle *
         .clean = h->clean,
         .recovery_point = h->recovery_point,
         .log_start_offset = h->log_start_offset,
+        .first_dirty_offset = h->first_dirty_offset,
         .producer_id_expiration_ms = m->o.producer_id_expiration_ms,
     };
     bool alone = m->owner != NULL && m->owner->commits_alone(m->owner, h);

@@ -109,7 +109,7 @@ void log_manager_reopen_due(struct log_manager *m, int64_t now_ms)
             struct log_handle *h = t->handles[i];
             if (h == NULL || h->state != LOG_OFFLINE)
                 continue;
-            if (h->reopen_due_ms <= now_ms && h->job == NULL &&
+            if (h->reopen_due_ms <= now_ms && h->job == NULL && h->cleaning == NULL &&
                 m->reopening < m->o.recovery_threads)
                 reopen(m, h);
             if (h->state == LOG_OFFLINE && h->reopen_due_ms < m->next_reopen_ms)

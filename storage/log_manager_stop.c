@@ -159,5 +159,6 @@ void log_manager_stop(struct log_manager *m, int64_t broker_epoch,
     assert(!m->stopping);
     m->stop = (struct log_stop){.request = r, .broker_epoch = broker_epoch};
     m->stopping = true;
+    log_manager_stop_cleaner(m);
     log_manager_stop_step(m);
 }

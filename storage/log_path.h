@@ -30,6 +30,15 @@ static inline void log_path(char *out, const char *dir, int64_t base_offset,
     snprintf(out, PATH_MAX, "%s/%020lld%s", dir, (long long)base_offset, suffix);
 }
 
+/* The same of a file that is being made: `stage` is .cleaned, .swap, or "" for one
+ * that is live. */
+static inline void log_path_staged(char *out, const char *dir, int64_t base_offset,
+                                   const char *suffix, const char *stage)
+{
+    snprintf(out, PATH_MAX, "%s/%020lld%s%s", dir, (long long)base_offset, suffix,
+             stage);
+}
+
 /* Whether `name` is 20 digits with a suffix behind; *suffix points into it. A base
  * offset that leaves no room for the relative ones of indexes is none. */
 static inline bool log_path_parse(const char *name, int64_t *base_offset,

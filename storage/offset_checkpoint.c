@@ -28,7 +28,16 @@ int offset_checkpoint_read(struct disk *disk, const char *path,
                            void *context, struct err *err)
 {
     struct reading r = {each, context};
-    return checkpoint_file_read(disk, path, read_line, &r, err);
+    int64_t size = 0;
+    int fd;
+    int rc = disk->ops->open(disk, path, DISK_READ, &fd, err);
+    if (rc == 0) {
+        size = disk->ops->size(disk, fd, err);
+        disk->ops->close(disk, fd);
+    }
+    if (rc == ERR_NOT_FOUND || (rc == 0 && size == 0))
+        return 0;
+    return rc != 0 ? rc : checkpoint_file_read(disk, path, read_line, &r, err);
 }
 
 void offset_checkpoint_add(struct offset_checkpoint *c, struct str topic,

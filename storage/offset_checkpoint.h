@@ -14,7 +14,8 @@
 #define CLEANER_CHECKPOINT "cleaner-offset-checkpoint"
 
 /* Calls `each` for every entry; `topic` is borrowed for the call. A non-zero
- * result ends it and is returned. A missing file is empty; ERR_CORRUPT. */
+ * result ends it and is returned. A missing file has no entries, nor has one of no
+ * bytes: so Kafka makes it before there is anything to say. ERR_CORRUPT. */
 int offset_checkpoint_read(struct disk *disk, const char *path,
                            int (*each)(void *context, struct str topic,
                                        int32_t partition, int64_t offset),

@@ -10,8 +10,9 @@
  * partition_log_read.c (reads), partition_log_query.c (by time),
  * partition_log_load.c and partition_log_recovery.c (opening),
  * partition_log_retention.c and partition_log_delete.c (the front goes),
- * partition_log_truncate.c (the end goes), partition_log_flush.c (syncing,
- * sealing). Here: the list of segments, the getters, and failing.
+ * partition_log_truncate.c (the end goes), partition_log_cleaning.c (compaction),
+ * partition_log_flush.c (syncing, sealing). Here: the list of segments, the getters,
+ * and failing.
  *
  * Invariants
  * - There is at least one segment, and base offsets increase.
@@ -77,6 +78,11 @@ int64_t partition_log_high_watermark(const struct partition_log *log)
 int64_t partition_log_recovery_point(const struct partition_log *log)
 {
     return log->recovery_point;
+}
+
+int64_t partition_log_first_dirty_offset(const struct partition_log *log)
+{
+    return log->first_dirty_offset;
 }
 
 int64_t partition_log_size_bytes(const struct partition_log *log)
@@ -237,6 +243,17 @@ void log_warm(struct partition_log *log, struct segment *s)
         return;
     log_cool(log);
     log->warm = s;
+}
+
+int log_max_timestamp(struct partition_log *log, int at, struct timestamp_offset *out,
+                      struct err *err)
+{
+    struct segment *s = log->segments[at];
+    bool known = s->max_timestamp_known;
+    int rc = segment_max_timestamp(s, out, err);
+    if (!known && s != log->warm)
+        index_file_rest(&s->times.file);
+    return rc;
 }
 
 int log_write_snapshot(struct partition_log *log, int64_t offset, struct err *err)

@@ -36,9 +36,10 @@ struct partition_log_options {
     const struct random *random; /* for segment.jitter.ms */
     const struct trace *trace;
     const struct topic_config *config; /* borrowed until replaced */
-    bool clean;               /* stopped cleanly: trust the files, scan nothing */
-    int64_t recovery_point;   /* from the checkpoint; 0: unknown */
-    int64_t log_start_offset; /* from the checkpoint; 0: the first segment's */
+    bool clean;                 /* stopped cleanly: trust the files, scan nothing */
+    int64_t recovery_point;     /* from the checkpoint; 0: unknown */
+    int64_t log_start_offset;   /* from the checkpoint; 0: the first segment's */
+    int64_t first_dirty_offset; /* the cleaner's, from its checkpoint */
     int64_t producer_id_expiration_ms;
 };
 
@@ -76,6 +77,9 @@ int64_t partition_log_end_offset(const struct partition_log *log);
 int64_t partition_log_high_watermark(const struct partition_log *log);
 int64_t partition_log_last_stable_offset(const struct partition_log *log);
 int64_t partition_log_recovery_point(const struct partition_log *log);
+/* Below it no key has a later record than the ones that are left: where the next
+ * cleaning begins. */
+int64_t partition_log_first_dirty_offset(const struct partition_log *log);
 int64_t partition_log_size_bytes(const struct partition_log *log);
 /* Why the log is offline; NULL while it is not. */
 const struct err *partition_log_offline(const struct partition_log *log);

@@ -31,11 +31,13 @@ static int deleted_count(const struct partition_log *log)
     return (int)(log->deleted.len / sizeof(struct deleted_segment));
 }
 
-/* They are renamed in order, so the last one tells. */
 static bool awaits_rename(const struct partition_log *log)
 {
-    int count = deleted_count(log);
-    return count > 0 && !deleted_of(log)[count - 1].renamed;
+    for (int i = deleted_count(log) - 1; i >= 0; i--) {
+        if (!deleted_of(log)[i].renamed)
+            return true;
+    }
+    return false;
 }
 
 static int reserve_deleted(struct partition_log *log, int count, struct err *err)
@@ -79,8 +81,7 @@ int log_delete_segments(struct partition_log *log, int from, int to, struct err 
     bool from_the_end = to == log->segment_count;
     for (int left = to - from; rc == 0 && left > 0; left--) {
         int at = from_the_end ? from + left - 1 : from;
-        rc = segment_files_mark_deleted(log->disk, log->dir,
-                                        log->segments[at]->base_offset, err);
+        rc = segment_mark_deleted(log->segments[at], err);
         if (rc == 0)
             take_out(log, at, at + 1, true);
     }
@@ -133,8 +134,11 @@ static int rename_all(struct disk *disk, const char *dir,
     while (first < count && deleted[first].renamed)
         first++;
     int rc = first < count ? disk->ops->sync_dir(disk, dir, err) : 0;
-    for (int i = first; rc == 0 && i < count; i++)
-        rc = segment_files_mark_deleted(disk, dir, deleted[i].base_offset, err);
+    for (int i = first; rc == 0 && i < count; i++) {
+        if (!deleted[i].renamed) /* else the name may be a cleaned segment's by now */
+            rc = segment_files_mark_deleted(disk, dir, deleted[i].base_offset, false,
+                                            err);
+    }
     return rc;
 }
 

@@ -72,7 +72,9 @@ int partition_log_flush_begin(struct partition_log *log, struct log_flush **out,
     int rc = log_check_online(log, err);
     if (rc != 0 || nothing_to_sync(log))
         return rc;
-    int from = log_floor(log, log->recovery_point);
+    /* One that was rolled right at the recovery point was active when it was synced,
+     * and its indexes were not. */
+    int from = log_floor(log, log->recovery_point - 1);
     if (from < 0)
         from = 0;
     struct log_flush *flush =
@@ -99,24 +101,11 @@ int partition_log_flush_begin(struct partition_log *log, struct log_flush **out,
     return 0;
 }
 
-/* A file that is not there was deleted meanwhile: nobody will miss it. */
-static int sync_path(const struct log_flush *flush, const char *path, struct err *err)
-{
-    int fd;
-    int rc = flush->disk->ops->open(flush->disk, path, DISK_WRITE, &fd, err);
-    if (rc != 0)
-        return rc == ERR_NOT_FOUND ? 0 : rc;
-    rc = flush->disk->ops->sync(flush->disk, fd, err);
-    flush->disk->ops->close(flush->disk, fd);
-    return rc == 0 ? 0 : err_context(err, "%s", path);
-}
-
-static int sync_file(const struct log_flush *flush, int64_t base_offset,
-                     const char *suffix, struct err *err)
+static int sync_snapshot(const struct log_flush *flush, int64_t offset, struct err *err)
 {
     char path[PATH_MAX];
-    log_path(path, flush->dir, base_offset, suffix);
-    return sync_path(flush, path, err);
+    log_path(path, flush->dir, offset, SNAPSHOT_SUFFIX);
+    return disk_sync_file(flush->disk, path, err);
 }
 
 /* Epochs below the recovery point are not found in the batches again. */
@@ -124,7 +113,7 @@ static int sync_epochs(const struct log_flush *flush, struct err *err)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/%s", flush->dir, LEADER_EPOCH_CHECKPOINT);
-    return sync_path(flush, path, err);
+    return disk_sync_file(flush->disk, path, err);
 }
 
 static int sync_segment(const struct log_flush *flush, const struct flush_segment *s,
@@ -134,14 +123,10 @@ static int sync_segment(const struct log_flush *flush, const struct flush_segmen
     if (rc != 0)
         return err_context(err, "%s/%020lld%s", flush->dir, (long long)s->base_offset,
                            LOG_SUFFIX);
-    if (s->rolled) {
-        rc = sync_file(flush, s->base_offset, OFFSET_INDEX_SUFFIX, err);
-        if (rc == 0)
-            rc = sync_file(flush, s->base_offset, TIME_INDEX_SUFFIX, err);
-    }
-    if (rc == 0 && s->rolled && s->has_txn_index)
-        rc = sync_file(flush, s->base_offset, TXN_INDEX_SUFFIX, err);
-    return rc;
+    if (!s->rolled)
+        return 0;
+    return segment_sync_indexes(flush->disk, flush->dir, s->base_offset, "",
+                                s->has_txn_index, err);
 }
 
 static int sync_parent(const struct log_flush *flush, struct err *err)
@@ -233,7 +218,7 @@ int partition_log_seal(struct partition_log *log, struct err *err)
     flush->segments[flush->count - 1].rolled = true;
     rc = log_flush_run(flush, err);
     if (rc == 0)
-        rc = sync_file(flush, log->log_end_offset, SNAPSHOT_SUFFIX, err);
+        rc = sync_snapshot(flush, log->log_end_offset, err);
     if (rc == 0)
         rc = leader_epoch_cache_sync(log->epochs, err);
     partition_log_flush_end(log, flush, rc, err);

@@ -35,8 +35,10 @@ struct partition_log {
     int64_t log_start_offset;
     int64_t high_watermark;
     int64_t log_end_offset;
-    int64_t recovery_point; /* what is below is on the disk for good */
+    int64_t recovery_point;     /* what is below is on the disk for good */
+    int64_t first_dirty_offset; /* what is below was compacted */
     int64_t size_bytes;
+    int truncations; /* so many there were since it was opened */
 
     int64_t unsynced_since_ms; /* monotonic; -1: nothing waits to be synced */
     bool dir_changed;          /* names or epochs changed since the folder was synced */
@@ -79,6 +81,10 @@ int log_create_segment(struct partition_log *log, int64_t base_offset, struct er
  * the last such keeps its descriptors. */
 void log_warm(struct partition_log *log, struct segment *s);
 void log_cool(struct partition_log *log);
+
+/* The largest timestamp of segment `at`; leaves no more descriptors open. */
+int log_max_timestamp(struct partition_log *log, int at, struct timestamp_offset *out,
+                      struct err *err);
 
 /* Notes the batch's leader epoch, if it is a new one. */
 int log_note_epoch(struct partition_log *log, const struct record_batch *batch,

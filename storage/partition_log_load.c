@@ -124,12 +124,14 @@ static int load(struct partition_log *log, const struct partition_log_options *o
                 struct partition_log_recovery *recovery, struct err *err)
 {
     int rc = open_segments(log, err);
-    log->dir_made = log->segment_count == 0;
-    log->dir_changed = !options->clean;
+    log->dir_made = log->dir_changed = !options->clean;
     if (rc == 0 && log->segment_count > 0)
         rc = log_recover(log, options->clean, options->recovery_point, recovery, err);
     if (rc == 0)
         rc = find_log_end(log, err);
+    /* Neither a flush nor a clean stop waits for the folder of an empty log. */
+    if (log->log_end_offset == 0)
+        log->dir_made = log->dir_changed = true;
     bool trusted = options->clean && recovery->segments_recovered == 0;
     enum producers_known known = options->clean ? PRODUCERS_SEALED : PRODUCERS_UNKNOWN;
     if (recovery->segments_recovered > 0)
@@ -158,6 +160,7 @@ int partition_log_open(const struct partition_log_options *options,
     log->config = options->config;
     log->producer_id_expiration_ms = options->producer_id_expiration_ms;
     log->log_start_offset = options->log_start_offset;
+    log->first_dirty_offset = options->first_dirty_offset;
     log->unsynced_since_ms = -1;
 
     int rc = open_parts(log, options, err);

@@ -20,17 +20,6 @@
 
 #define EXPAND_LIMIT ((size_t)INT32_MAX)
 
-static int max_timestamp_of(struct partition_log *log, int at,
-                            struct timestamp_offset *out, struct err *err)
-{
-    struct segment *s = log->segments[at];
-    bool known = s->max_timestamp_known;
-    int rc = segment_max_timestamp(s, out, err);
-    if (!known && s != log->warm)
-        index_file_rest(&s->times.file);
-    return rc;
-}
-
 /* All of the segment's bytes from the batch on that holds `offset`. */
 static int slice_from(struct partition_log *log, struct segment *s, int64_t offset,
                       struct log_slice *out, struct err *err)
@@ -67,7 +56,7 @@ static int begin_first(struct partition_log *log, struct timestamp_query *q,
 {
     for (int at = 0; at < log->segment_count; at++) {
         struct timestamp_offset max;
-        int rc = max_timestamp_of(log, at, &max, err);
+        int rc = log_max_timestamp(log, at, &max, err);
         if (rc != 0)
             return rc;
         if (max.timestamp < q->timestamp)
@@ -92,7 +81,7 @@ static int begin_max(struct partition_log *log, struct timestamp_query *q,
     struct segment *holder = NULL;
     for (int at = 0; at < log->segment_count; at++) {
         struct timestamp_offset max;
-        int rc = max_timestamp_of(log, at, &max, err);
+        int rc = log_max_timestamp(log, at, &max, err);
         if (rc != 0)
             return rc;
         if (max.timestamp > largest.timestamp) {

@@ -296,7 +296,8 @@ int log_recover(struct partition_log *log, bool clean, int64_t recovery_point,
     int doubted = log->segment_count;
     bool good = true;
     if (!clean) {
-        doubted = log_floor(log, recovery_point);
+        /* Where a segment was rolled right at the point, its indexes are in doubt. */
+        doubted = log_floor(log, recovery_point - 1);
         if (doubted < 0)
             doubted = 0;
     }

@@ -41,6 +41,10 @@ static int truncate(struct partition_log *log, int64_t offset, struct err *err)
     log->newest.size = 0;
     log->sealed = false;
     log->dir_changed = true;
+    log->truncations++;
+    /* What was compacted away stays away, but what will be appended is dirty. */
+    if (log->first_dirty_offset > log_active(log)->base_offset)
+        log->first_dirty_offset = log_active(log)->base_offset;
     log->log_end_offset = offset;
     if (log->high_watermark > offset)
         log->high_watermark = offset;

@@ -147,6 +147,11 @@ static int32_t last_sequence(const struct producer *entry)
                              : entry->batches[entry->count - 1].last_sequence;
 }
 
+static int64_t last_offset(const struct producer *entry)
+{
+    return entry->count == 0 ? NO_OFFSET : entry->batches[entry->count - 1].last_offset;
+}
+
 /* ---- judging a client's batch -------------------------------------------- */
 
 static bool find_duplicate(const struct producer *entry,
@@ -391,6 +396,7 @@ void producer_state_each(const struct producer_state *p,
             .producer_id = entry->producer_id,
             .producer_epoch = entry->producer_epoch,
             .last_sequence = last_sequence(entry),
+            .last_offset = last_offset(entry),
             .last_timestamp = entry->last_timestamp,
             .coordinator_epoch = entry->coordinator_epoch,
             .current_txn_first_offset = entry->txn_first_offset,

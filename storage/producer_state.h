@@ -24,10 +24,11 @@ struct producer_batch {
     int64_t timestamp;
 };
 
-struct producer_info { /* for DescribeProducers and tests */
+struct producer_info { /* for DescribeProducers, the cleaner and tests */
     int64_t producer_id;
     int16_t producer_epoch;
     int32_t last_sequence;
+    int64_t last_offset; /* of its newest batch of data; -1: none is known */
     int64_t last_timestamp;
     int32_t coordinator_epoch;
     int64_t current_txn_first_offset; /* -1: none */

@@ -28,6 +28,11 @@ static int segment_context(const struct segment *s, struct err *err)
                        LOG_SUFFIX);
 }
 
+static void set_stage(struct segment *s, const char *stage)
+{
+    s->stage = s->offsets.file.stage = s->times.file.stage = s->txns.stage = stage;
+}
+
 static struct segment *segment_alloc(struct disk *disk, const char *dir,
                                      int64_t base_offset, int64_t now_ms,
                                      bool has_txn_index)
@@ -45,6 +50,7 @@ static struct segment *segment_alloc(struct disk *disk, const char *dir,
     offset_index_init(&s->offsets, disk, dir, base_offset);
     time_index_init(&s->times, disk, dir, base_offset);
     txn_index_init(&s->txns, disk, dir, base_offset, has_txn_index);
+    set_stage(s, "");
     return s;
 }
 
@@ -54,7 +60,7 @@ static int open_log(struct segment *s, int flags, struct err *err)
     int fd;
     if (s->file != NULL)
         return 0;
-    log_path(path, s->dir, s->base_offset, LOG_SUFFIX);
+    log_path_staged(path, s->dir, s->base_offset, LOG_SUFFIX, s->stage);
     int rc = s->disk->ops->open(s->disk, path, flags, &fd, err);
     if (rc != 0)
         return rc;
@@ -71,12 +77,14 @@ int segment_open_file(struct segment *s, struct err *err)
     return open_log(s, DISK_WRITE, err);
 }
 
-int segment_create(struct disk *disk, const char *dir, int64_t base_offset,
-                   int64_t now_ms, struct segment **out, struct err *err)
+static int create_staged(struct disk *disk, const char *dir, int64_t base_offset,
+                         const char *stage, int64_t now_ms, struct segment **out,
+                         struct err *err)
 {
     struct segment *s = segment_alloc(disk, dir, base_offset, now_ms, false);
     if (s == NULL)
         return err_nomem(err);
+    set_stage(s, stage);
     int rc = open_log(s, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, err);
     if (rc == 0)
         rc = offset_index_create(&s->offsets, err);
@@ -90,6 +98,18 @@ int segment_create(struct disk *disk, const char *dir, int64_t base_offset,
     s->max_timestamp_known = true;
     *out = s;
     return 0;
+}
+
+int segment_create(struct disk *disk, const char *dir, int64_t base_offset,
+                   int64_t now_ms, struct segment **out, struct err *err)
+{
+    return create_staged(disk, dir, base_offset, "", now_ms, out, err);
+}
+
+int segment_create_cleaned(struct disk *disk, const char *dir, int64_t base_offset,
+                           int64_t now_ms, struct segment **out, struct err *err)
+{
+    return create_staged(disk, dir, base_offset, CLEANED_SUFFIX, now_ms, out, err);
 }
 
 int segment_open(struct disk *disk, const char *dir, int64_t base_offset,
@@ -172,6 +192,13 @@ static int load_first_timestamp(struct segment *s, struct err *err)
     else if (rc < 0)
         return segment_context(s, err);
     return 0;
+}
+
+int segment_first_timestamp(struct segment *s, int64_t *out, struct err *err)
+{
+    int rc = load_first_timestamp(s, err);
+    *out = s->first_timestamp;
+    return rc;
 }
 
 int segment_prepare(struct segment *s, struct err *err)
@@ -444,30 +471,57 @@ int segment_truncate_to(struct segment *s, int64_t offset, struct err *err)
     return relearn_max_timestamp(s, err);
 }
 
+/* What a segment consists of; the producers' snapshot as of its base offset comes last.
+ */
 static const char *const file_suffixes[] = {LOG_SUFFIX, OFFSET_INDEX_SUFFIX,
                                             TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX,
                                             SNAPSHOT_SUFFIX};
 
 #define FILE_SUFFIXES (sizeof(file_suffixes) / sizeof(*file_suffixes))
 
-/* The path of one of a segment's files, and what it is called on its way out. */
-static void deleted_path(char live[PATH_MAX],
-                         char deleted[PATH_MAX + sizeof(DELETED_SUFFIX)],
-                         const char *dir, int64_t base_offset, const char *suffix)
+/* Renames one file of a segment; one that is not there stays so. */
+static int rename_file(struct disk *disk, const char *dir, int64_t base_offset,
+                       const char *suffix, const char *from_stage, const char *to_stage,
+                       struct err *err)
 {
-    log_path(live, dir, base_offset, suffix);
-    snprintf(deleted, PATH_MAX + sizeof(DELETED_SUFFIX), "%s%s", live, DELETED_SUFFIX);
+    char from[PATH_MAX];
+    char to[PATH_MAX];
+    log_path_staged(from, dir, base_offset, suffix, from_stage);
+    log_path_staged(to, dir, base_offset, suffix, to_stage);
+    int rc = disk->ops->rename(disk, from, to, err);
+    return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+int segment_rename(struct segment *s, const char *stage, struct err *err)
+{
+    for (size_t i = 0; i < FILE_SUFFIXES - 1; i++) {
+        if (strcmp(file_suffixes[i], TXN_INDEX_SUFFIX) == 0 && s->txns.count == 0)
+            continue;
+        int rc = rename_file(s->disk, s->dir, s->base_offset, file_suffixes[i],
+                             s->stage, stage, err);
+        if (rc != 0)
+            return rc;
+    }
+    set_stage(s, stage);
+    return 0;
+}
+
+int segment_mark_deleted(struct segment *s, struct err *err)
+{
+    int rc = segment_rename(s, DELETED_SUFFIX, err);
+    return rc != 0 ? rc
+                   : rename_file(s->disk, s->dir, s->base_offset, SNAPSHOT_SUFFIX, "",
+                                 DELETED_SUFFIX, err);
 }
 
 int segment_files_mark_deleted(struct disk *disk, const char *dir, int64_t base_offset,
-                               struct err *err)
+                               bool keep_snapshot, struct err *err)
 {
-    char from[PATH_MAX];
-    char to[PATH_MAX + sizeof(DELETED_SUFFIX)];
-    for (size_t i = 0; i < FILE_SUFFIXES; i++) {
-        deleted_path(from, to, dir, base_offset, file_suffixes[i]);
-        int rc = disk->ops->rename(disk, from, to, err);
-        if (rc != 0 && rc != ERR_NOT_FOUND)
+    size_t count = keep_snapshot ? FILE_SUFFIXES - 1 : FILE_SUFFIXES;
+    for (size_t i = 0; i < count; i++) {
+        int rc = rename_file(disk, dir, base_offset, file_suffixes[i], "",
+                             DELETED_SUFFIX, err);
+        if (rc != 0)
             return rc;
     }
     return 0;
@@ -476,12 +530,11 @@ int segment_files_mark_deleted(struct disk *disk, const char *dir, int64_t base_
 int segment_files_remove_deleted(struct disk *disk, const char *dir,
                                  int64_t base_offset, struct err *err)
 {
-    char live[PATH_MAX];
-    char path[PATH_MAX + sizeof(DELETED_SUFFIX)];
+    char path[PATH_MAX];
     struct err why;
     int rc = 0;
     for (size_t i = 0; i < FILE_SUFFIXES; i++) {
-        deleted_path(live, path, dir, base_offset, file_suffixes[i]);
+        log_path_staged(path, dir, base_offset, file_suffixes[i], DELETED_SUFFIX);
         int one = disk->ops->remove(disk, path, &why);
         if (one == 0 || one == ERR_NOT_FOUND || rc != 0)
             continue;
@@ -489,5 +542,24 @@ int segment_files_remove_deleted(struct disk *disk, const char *dir,
         if (err != NULL)
             *err = why;
     }
+    return rc;
+}
+
+static int sync_file(struct disk *disk, const char *dir, int64_t base_offset,
+                     const char *suffix, const char *stage, struct err *err)
+{
+    char path[PATH_MAX];
+    log_path_staged(path, dir, base_offset, suffix, stage);
+    return disk_sync_file(disk, path, err);
+}
+
+int segment_sync_indexes(struct disk *disk, const char *dir, int64_t base_offset,
+                         const char *stage, bool has_txn_index, struct err *err)
+{
+    int rc = sync_file(disk, dir, base_offset, OFFSET_INDEX_SUFFIX, stage, err);
+    if (rc == 0)
+        rc = sync_file(disk, dir, base_offset, TIME_INDEX_SUFFIX, stage, err);
+    if (rc == 0 && has_txn_index)
+        rc = sync_file(disk, dir, base_offset, TXN_INDEX_SUFFIX, stage, err);
     return rc;
 }

@@ -23,6 +23,7 @@ struct segment {
     struct disk *disk;
     const char *dir; /* borrowed from the log */
     int64_t base_offset;
+    const char *stage;       /* of its files' names, as log_path_staged() has it */
     struct log_file *file;   /* NULL: closed */
     int64_t size;            /* of the .log; positions are int32, and so is this */
     int64_t created_ms;      /* wall clock; since when an empty one waits */
@@ -53,6 +54,13 @@ struct batch_place {
  * borrowed until segment_close(). */
 int segment_create(struct disk *disk, const char *dir, int64_t base_offset,
                    int64_t now_ms, struct segment **out, struct err *err);
+
+/* The same for one that a cleaner fills: its files end in .cleaned. */
+int segment_create_cleaned(struct disk *disk, const char *dir, int64_t base_offset,
+                           int64_t now_ms, struct segment **out, struct err *err);
+
+/* Gives its files the names of another stage, one after the other. */
+int segment_rename(struct segment *s, const char *stage, struct err *err);
 
 /* Opens the segment whose .log is there. Nothing but its size is looked at. */
 int segment_open(struct disk *disk, const char *dir, int64_t base_offset,
@@ -109,8 +117,16 @@ int segment_next_offset(struct segment *s, int64_t *next, struct err *err);
 int segment_max_timestamp(struct segment *s, struct timestamp_offset *out,
                           struct err *err);
 
+/* The largest timestamp of its first batch; -1 when empty or without any. */
+int segment_first_timestamp(struct segment *s, int64_t *out, struct err *err);
+
 /* Writes the last time index entry and the tails of the indexes. */
 int segment_write_out(struct segment *s, bool last_time_entry, struct err *err);
+
+/* Syncs the indexes of a segment, which need not be open. A file that is not there
+ * was deleted meanwhile: nobody will miss it. */
+int segment_sync_indexes(struct disk *disk, const char *dir, int64_t base_offset,
+                         const char *stage, bool has_txn_index, struct err *err);
 
 /* Empties the indexes, to be filled anew from the .log; makes missing ones. */
 int segment_reset_indexes(struct segment *s, struct err *err);
@@ -121,10 +137,14 @@ int segment_cut(struct segment *s, int64_t size, struct err *err);
 /* Drops what is at or above `offset`, from the indexes too. */
 int segment_truncate_to(struct segment *s, int64_t offset, struct err *err);
 
-/* Renames every file of a segment to the same with .deleted behind, and removes
- * those. Missing ones are none. Touch nothing but the disk. */
+/* Renames the files of a segment, and the producers' snapshot as of its base offset, to
+ * the same with .deleted behind. */
+int segment_mark_deleted(struct segment *s, struct err *err);
+/* Renames the live files of a segment, which need not be open, to the same with
+ * .deleted behind, and removes those; `keep_snapshot`: all but the producers' snapshot
+ * as of its base offset. Missing ones are none. Touch nothing but the disk. */
 int segment_files_mark_deleted(struct disk *disk, const char *dir, int64_t base_offset,
-                               struct err *err);
+                               bool keep_snapshot, struct err *err);
 int segment_files_remove_deleted(struct disk *disk, const char *dir,
                                  int64_t base_offset, struct err *err);
 

@@ -11,6 +11,7 @@ void txn_index_init(struct txn_index *x, struct disk *disk, const char *dir,
         .disk = disk,
         .dir = dir,
         .base_offset = base_offset,
+        .stage = "",
         .count = exists ? -1 : 0,
     };
 }
@@ -18,7 +19,7 @@ void txn_index_init(struct txn_index *x, struct disk *disk, const char *dir,
 static int open_file(const struct txn_index *x, int flags, int *fd, struct err *err)
 {
     char path[PATH_MAX];
-    log_path(path, x->dir, x->base_offset, TXN_INDEX_SUFFIX);
+    log_path_staged(path, x->dir, x->base_offset, TXN_INDEX_SUFFIX, x->stage);
     return x->disk->ops->open(x->disk, path, flags, fd, err);
 }
 
@@ -231,7 +232,7 @@ int txn_index_truncate_to(struct txn_index *x, int64_t offset, struct err *err)
     x->disk->ops->close(x->disk, fd);
     if (rc == 0 && k.count == 0) {
         char path[PATH_MAX];
-        log_path(path, x->dir, x->base_offset, TXN_INDEX_SUFFIX);
+        log_path_staged(path, x->dir, x->base_offset, TXN_INDEX_SUFFIX, x->stage);
         rc = x->disk->ops->remove(x->disk, path, err);
     }
     if (rc == 0)

@@ -27,7 +27,8 @@ struct txn_index {
     struct disk *disk;
     const char *dir; /* borrowed from the log */
     int64_t base_offset;
-    int64_t count; /* -1: the file was not looked at yet */
+    const char *stage; /* of the name, as log_path_staged() has it */
+    int64_t count;     /* -1: the file was not looked at yet */
 };
 
 /* `exists`: whether the folder has the file; without it nothing is opened. */

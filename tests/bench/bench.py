@@ -16,8 +16,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from confluent_kafka import Producer
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
+
 from harness import kafka, wire
-from harness.broker import ROOT, ApacheKafka, Gregor, cpu_seconds, free_port
+from harness.broker import (
+    ROOT,
+    ApacheKafka,
+    Gregor,
+    cpu_seconds,
+    free_port,
+    peak_rss_bytes,
+)
 from harness.consumer import Consumer
 from harness.group import Client as ClassicClient
 from harness.messages import errors
@@ -48,6 +63,7 @@ FULL = {
     "groups": 10_000,
     "connections": 5000,
     "partitions": 10_000,
+    "compaction": 1_000_000_000,
 }
 QUICK = {
     "bytes": {1024: 10_000_000, 100: 3_000_000},
@@ -59,6 +75,7 @@ QUICK = {
     "groups": 200,
     "connections": 200,
     "partitions": 200,
+    "compaction": 30_000_000,
 }
 
 
@@ -254,6 +271,73 @@ def measure_group_memory(make, folder, load, results):
         folder(protocol)
 
 
+def write_keyed(broker, topic, size):
+    """So many bytes in records of 1 KiB, each tenth with a key of its own."""
+    count = size // 1024
+    value = os.urandom(1000)
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
+    for number in range(count):
+        key = b"%d" % (number * 7919 % (count // 10))
+        while True:
+            try:
+                producer.produce(topic, value, key)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    if producer.flush(60) > 0:
+        sys.exit("the records to be compacted were not all taken")
+
+
+def is_cleaned(broker, topic, end):
+    checkpoint = broker.data / "cleaner-offset-checkpoint"
+    return checkpoint.exists() and f"{topic} 0 {end}\n" in checkpoint.read_text()
+
+
+def appends_until_cleaned(broker, topic, end):
+    """Milliseconds that a batch to another topic takes meanwhile, a thousand times
+    a second."""
+    took = []
+    batch = wire.batch([b"x" * 100])
+    with Connection(broker.address) as connection:
+        while len(took) < 2 or not is_cleaned(broker, topic, end):
+            began = time.perf_counter()
+            wire.produce(connection, "other", 0, batch)
+            took.append((time.perf_counter() - began) * 1000)
+            time.sleep(0.001)
+    return took
+
+
+def measure_compaction(make, workdir, load, results):
+    """A directory that Gregor wrote, until all but the active segment is cleaned."""
+    writer = make_gregor(workdir).start()
+    with Connection(writer.address) as connection:
+        wire.make_topic(connection, "keyed", 1, {"segment.bytes": str(16 * MIB)})
+        wire.make_topic(connection, "other")
+    write_keyed(writer, "keyed", load["compaction"])
+    writer.stop()
+    broker = make(workdir)
+    broker.settings["log.cleaner.backoff.ms"] = "10"
+    broker.start()
+    settle()
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    segments = list(broker.data.glob("keyed-0/*.log"))
+    size = sum(p.stat().st_size for p in segments)
+    active = max(int(p.stem) for p in segments)
+    policy = ConfigEntry(
+        "cleanup.policy", "compact", incremental_operation=AlterConfigOpType.SET
+    )
+    topic = ConfigResource(
+        ConfigResource.Type.TOPIC, "keyed", incremental_configs=[policy]
+    )
+    began = time.perf_counter()
+    admin.incremental_alter_configs([topic])[topic].result(60)
+    took = appends_until_cleaned(broker, "keyed", active)
+    results["compaction, MB/s"] = size / (time.perf_counter() - began) / 1e6
+    results["append while compacting, p99 ms"] = statistics.quantiles(took, n=100)[98]
+    results["compaction, peak RSS MiB"] = peak_rss_bytes(broker.pid) / MIB
+    broker.stop()
+
+
 def measure_connections(broker, load, results):
     count = load["connections"]
     before = broker.rss_bytes()
@@ -324,6 +408,8 @@ def measure(make, disk, load, results, partitions):
     broker.stop()
     folder("load")
     measure_group_memory(make, folder, load, results)
+    measure_compaction(make, folder("compaction"), load, results)
+    folder("compaction")
     if partitions:
         measure_partitions(make, folder("partitions"), load, results)
 
@@ -363,6 +449,9 @@ ROWS = [
     ("commits a second", "> 20,000, > 2 ×"),
     ("100,000 commits, CPU s", ""),
     *[(f"10,000 {protocol} groups, RSS MiB", "< 40") for protocol in PROTOCOLS],
+    ("compaction, MB/s", "> 3 ×"),
+    ("compaction, peak RSS MiB", "< 138"),
+    ("append while compacting, p99 ms", "< 2"),
     ("an idle connection, KiB", "< 12"),
     ("restart with 10,000 partitions, ms", "< 1000"),
     ("10,000 partitions, RSS MiB", "< 100"),

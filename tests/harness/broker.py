@@ -423,12 +423,21 @@ def free_port_after(port):
     raise BrokerFailed("no free port")
 
 
-def rss_bytes(pid):
-    """Resident memory, as the kernel counts it."""
+def status_bytes(pid, field):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
     raise BrokerFailed(f"no such process {pid}")
+
+
+def rss_bytes(pid):
+    """Resident memory, as the kernel counts it."""
+    return status_bytes(pid, "VmRSS")
+
+
+def peak_rss_bytes(pid):
+    """The most that it ever was."""
+    return status_bytes(pid, "VmHWM")
 
 
 def cpu_seconds(pid):

@@ -1,6 +1,7 @@
 #include "tests/support/log_fixture.h"
 
 #include <check.h>
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -43,6 +44,9 @@ void log_fixture_init(struct log_fixture *f)
         .flush_ms = INT64_MAX,
         .max_message_bytes = 1048588,
         .compression_type = TOPIC_COMPRESSION_PRODUCER,
+        .delete_retention_ms = 86400000,
+        .max_compaction_lag_ms = INT64_MAX,
+        .min_cleanable_dirty_ratio = 0.5,
         .min_insync_replicas = 1,
     };
 }
@@ -59,6 +63,7 @@ int log_fixture_try_open(struct log_fixture *f, bool clean)
         .clean = clean,
         .recovery_point = f->recovery_point,
         .log_start_offset = f->log_start_offset,
+        .first_dirty_offset = f->first_dirty_offset,
         .producer_id_expiration_ms = 86400000,
     };
     return partition_log_open(&options, &f->log, &f->recovery, &f->err);
@@ -83,6 +88,7 @@ void log_fixture_seal_and_close(struct log_fixture *f)
     ck_assert_msg(rc == 0, "seal: %s", f->err.message);
     f->recovery_point = partition_log_recovery_point(f->log);
     f->log_start_offset = partition_log_start_offset(f->log);
+    f->first_dirty_offset = partition_log_first_dirty_offset(f->log);
     log_fixture_close(f);
 }
 
@@ -92,9 +98,27 @@ void log_fixture_free(struct log_fixture *f)
     fake_disk_free(&f->disk);
 }
 
+static void add_keyed(struct record_batch_builder *b, struct fixture_batch what,
+                      int64_t timestamp)
+{
+    for (const char *k = what.keys; *k != '\0'; k++) {
+        char value[32];
+        uint8_t key = (uint8_t)tolower(*k);
+        int len = snprintf(value, sizeof(value), "%c%d", key, what.number);
+        struct bytes text = {(const uint8_t *)value, len};
+        record_batch_builder_add(b, timestamp, (struct bytes){&key, 1},
+                                 isupper((unsigned char)*k) ? BYTES_NULL : text, NULL,
+                                 0);
+    }
+}
+
 static void add_records(struct record_batch_builder *b, struct fixture_batch what,
                         int64_t timestamp)
 {
+    if (what.keys != NULL) {
+        add_keyed(b, what, timestamp);
+        return;
+    }
     int count = what.records == 0 ? 1 : what.records;
     uint8_t *value = calloc(1, (size_t)what.value_size + 1);
     ck_assert_ptr_nonnull(value);
@@ -127,6 +151,7 @@ struct buf fixture_build(const struct log_fixture *f, struct fixture_batch what)
     }
     b.batch.transactional = what.transactional || what.end_txn;
     b.batch.leader_epoch = what.leader_epoch;
+    b.batch.compression = what.codec;
     if (what.end_txn)
         add_marker(&b, what, timestamp);
     else
@@ -198,6 +223,39 @@ int log_fixture_retain(struct log_fixture *f, struct retention_outcome *out)
         if (rc != 0)
             return rc;
     }
+}
+
+struct log_cleaning *log_fixture_begin_cleaning(struct log_fixture *f,
+                                                int64_t dedupe_bytes)
+{
+    const struct log_cleaning_options options = {.dedupe_bytes = dedupe_bytes,
+                                                 .dedupe_load_factor = 0.9,
+                                                 .io_bytes = 512,
+                                                 .slice_bytes = 400};
+    struct cleanable cleanable;
+    struct log_cleaning *c;
+    ck_assert_int_eq(partition_log_cleanable(f->log, &cleanable, &f->err), 0);
+    ck_assert_int_eq(
+        partition_log_cleaning_begin(f->log, &cleanable, &options, &c, &f->err), 0);
+    return c;
+}
+
+enum cleaning_next log_fixture_step(struct log_fixture *f, struct log_cleaning *c)
+{
+    int rc = log_cleaning_run(c, &f->err);
+    return partition_log_cleaning_next(f->log, c, rc, &f->err);
+}
+
+int log_fixture_clean(struct log_fixture *f, int64_t dedupe_bytes)
+{
+    struct log_cleaning *c = log_fixture_begin_cleaning(f, dedupe_bytes);
+    enum cleaning_next next;
+    do {
+        next = log_fixture_step(f, c);
+    } while (next == CLEANING_RUN || next == CLEANING_RUN_ALONE);
+    log_cleaning_end(c);
+    return next == CLEANING_OVER && partition_log_offline(f->log) == NULL ? 0
+                                                                          : f->err.code;
 }
 
 int64_t log_fixture_read_all(struct log_fixture *f, int64_t offset,

@@ -6,6 +6,7 @@
 #ifndef GREGOR_TESTS_SUPPORT_LOG_FIXTURE_H
 #define GREGOR_TESTS_SUPPORT_LOG_FIXTURE_H
 
+#include "storage/log_cleaning.h"
 #include "storage/partition_log.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_disk.h"
@@ -27,14 +28,18 @@ struct log_fixture {
     struct partition_log_recovery recovery;
     int64_t recovery_point; /* what a checkpoint would say; open() uses it */
     int64_t log_start_offset;
+    int64_t first_dirty_offset;
     struct append_result result; /* of the last append */
     struct err err;
 };
 
 /* What the batch of fixture_append() is like; zero is a plain one. */
 struct fixture_batch {
-    int records;         /* 0: one */
-    int value_size;      /* of each record */
+    int records;      /* 0: one */
+    int value_size;   /* of each record */
+    const char *keys; /* a letter a record, capital: a tombstone; NULL: all of "k" */
+    int number;       /* with keys, values are the letter and this */
+    enum compression codec;
     int64_t timestamp;   /* 0: the clock's */
     int64_t producer_id; /* 0: none */
     int16_t producer_epoch;
@@ -72,6 +77,16 @@ int log_fixture_clean_up(struct log_fixture *f, bool *did);
 /* Applies retention, with the times that it has to read, as often as it wants to;
  * the outcome of the last time is in *out. */
 int log_fixture_retain(struct log_fixture *f, struct retention_outcome *out);
+
+/* One cleaning, due or not, with so much memory for its map. The log is open. What
+ * stops it is returned, and left in f->err; its files stay as they are then. */
+int log_fixture_clean(struct log_fixture *f, int64_t dedupe_bytes);
+
+/* The same step by step: begin, then step until it returns something else than
+ * CLEANING_RUN and CLEANING_RUN_ALONE. */
+struct log_cleaning *log_fixture_begin_cleaning(struct log_fixture *f,
+                                                int64_t dedupe_bytes);
+enum cleaning_next log_fixture_step(struct log_fixture *f, struct log_cleaning *c);
 
 /* Reads up to upper_offset from `offset` on with partition_log_read(), slice by
  * slice, whole batches, appended to *out. Returns the offset behind the last. */

@@ -210,6 +210,7 @@ suite_kafka() {
     python_suite tests/interop/test_dump_log.py
     python_suite tests/interop/test_both_ways.py
     python_suite tests/interop/test_group_handover.py
+    python_suite tests/interop/test_compaction.py
 }
 
 suite_same() {

@@ -235,7 +235,7 @@ START_TEST(keys_without_effect_and_unknown_ones_are_listed_once)
     ck_assert(lists(&c->ignored, "controller.quorum.voters"));
     ck_assert(lists(&c->ignored, "listener.name.plaintext.ssl.keystore.type"));
     ck_assert(!lists(&c->ignored, "process.roles"));
-    ck_assert(lists(&c->ignored, "log.cleaner.min.cleanable.ratio"));
+    ck_assert(!lists(&c->ignored, "log.cleaner.min.cleanable.ratio"));
     ck_assert(!lists(&c->ignored, "log.retention.hours"));
     ck_assert(!lists(&c->ignored, "socket.send.buffer.bytes"));
     size_t io = 0;
@@ -273,6 +273,9 @@ START_TEST(values_that_contradict_each_other_are_refused)
     check_refused((struct setup){.file = "node.id=1\nbroker.id=2"}, "broker.id");
     check_refused((struct setup){.file = "log.retention.hours=0"}, "log.retention.ms");
     check_refused((struct setup){.file = "log.roll.ms=0"}, "log.roll.ms");
+    check_refused((struct setup){.file = "log.cleaner.dedupe.buffer.size=2097152\n"
+                                         "log.cleaner.threads=2"},
+                  "log.cleaner.dedupe.buffer.size: it must be more than 1 MiB");
     check_refused((struct setup){.file = "log.roll.jitter.ms=-1"}, "log.roll.jitter");
     check_refused((struct setup){.file = "max.connections.per.ip=0"},
                   "max.connections.per.ip.overrides");

@@ -276,7 +276,8 @@ START_TEST(only_segments_past_the_recovery_point_are_read)
     size_t len;
     fake_disk_content(&f.disk, fixture_path(0, ".log"), &len)[70] ^= 1;
     log_fixture_open(&f, false);
-    ck_assert_int_eq(f.recovery.segments_recovered, 3);
+    /* One of them ends at the point: its indexes were not synced. */
+    ck_assert_int_eq(f.recovery.segments_recovered, 4);
     ck_assert_int_eq(partition_log_end_offset(f.log), 18);
     ck_assert_int_eq(partition_log_recovery_point(f.log), 9);
     teardown();
@@ -418,6 +419,35 @@ START_TEST(finished_compaction_takes_the_place_of_what_it_replaced)
 }
 END_TEST
 
+/* Nothing of a segment was left. An old .txnindex would name transactions whose markers
+ * are gone, and readers would wait for those. */
+START_TEST(a_segment_that_compaction_emptied_leaves_no_old_index_behind)
+{
+    struct buf txns = BUF_INIT;
+    setup();
+    f.config.segment_bytes = 400;
+    log_fixture_must_append(
+        &f, (struct fixture_batch){.producer_id = 5, .transactional = true});
+    log_fixture_must_append(&f, (struct fixture_batch){.producer_id = 5,
+                                                       .end_txn = true,
+                                                       .abort = true,
+                                                       .origin = APPEND_COORDINATOR});
+    append_many(9, 50);
+    log_fixture_seal_and_close(&f);
+    ck_assert(fake_disk_has(&f.disk, fixture_path(0, ".txnindex")));
+    fake_disk_put(&f.disk, fixture_path(0, ".log.swap"), "", 0);
+    fake_disk_put(&f.disk, fixture_path(0, ".index.swap"), "", 0);
+    fake_disk_put(&f.disk, fixture_path(0, ".timeindex.swap"), "", 0);
+    log_fixture_open(&f, true);
+    ck_assert(!fake_disk_has(&f.disk, fixture_path(0, ".txnindex")));
+    ck_assert_int_eq(partition_log_aborted_txns(f.log, 0, 11, &txns, &f.err), 0);
+    ck_assert_uint_eq(txns.len, 0);
+    ck_assert_int_eq(partition_log_end_offset(f.log), 11);
+    buf_free(&txns);
+    teardown();
+}
+END_TEST
+
 START_TEST(old_message_formats_are_refused_not_cut)
 {
     setup();
@@ -520,6 +550,7 @@ GREGOR_TESTS(
     producers_and_transactions_come_back, leader_epochs_come_back_from_the_batches,
     log_that_ends_below_its_start_begins_anew_there, leftovers_of_a_crash_are_cleared,
     finished_compaction_takes_the_place_of_what_it_replaced,
+    a_segment_that_compaction_emptied_leaves_no_old_index_behind,
     old_message_formats_are_refused_not_cut, corrupt_snapshot_is_passed_over,
     flushed_batches_survive_a_power_cut,
     epochs_that_a_power_cut_emptied_are_found_again)
