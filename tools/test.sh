@@ -15,7 +15,7 @@
 #   old          clients of before Kafka 0.11 and of after; what they ask, compared with
 #                Apache Kafka 3.9.1, the last that answers them
 #   readme       every command of README.md
-#   kill         kill -9 under load, fifty times; ten times among groups
+#   kill         kill -9 under load, fifty times; thirty times among groups
 #   bench        a short run of each benchmark: that it runs, not how fast
 #   fuzz         each fuzz target for some seconds, from its corpus
 #   format       clang-format

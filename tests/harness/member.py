@@ -213,9 +213,9 @@ class Members:
 
     def until_shared(self, partitions):
         """Until those present have all partitions, evenly, none of them twice."""
-        self.until(f"{partitions} shared", lambda: self._shared(partitions))
+        self.until(f"{partitions} shared", lambda: self.shared(partitions))
 
-    def _shared(self, partitions):
+    def shared(self, partitions):
         shares = [member.owned for member in self.present]
         sizes = {len(share) for share in shares}
         return (

@@ -45,8 +45,8 @@ class Churn:
         self.members.join(self.strategy)
 
     def leave(self):
-        self.calm()
         if self.strategy != "consumer":
+            self.members.until("it is stable", self.is_stable)
             self.picked().leave()
         else:
             self.leaving.append(self.picked())
@@ -69,17 +69,14 @@ class Churn:
         self.rng.choice(choices)()
         self.rng.choice([self.settle, self.go_on_reading, lambda: None])()
 
-    def calm(self):
-        """Before a member of a classic group leaves."""
-        if self.strategy != "consumer":
-            self.members.until("it is stable", self.is_stable)
-
     def is_stable(self):
-        """So says the coordinator, and knows of the present members alone."""
+        """So says the coordinator, which knows of the present members alone, and so
+        do these: a cooperative rebalance is followed by another."""
         group = self.members.made_of[-1]
         described = self.admin.describe_consumer_groups([group])[group].result(30)
         known = len(described.members) == len(self.members.present)
-        return known and described.state.name == "STABLE"
+        stable = known and described.state.name == "STABLE"
+        return stable and self.members.shared(PARTITIONS)
 
     def settle(self):
         self.members.until_shared(PARTITIONS)
@@ -87,10 +84,22 @@ class Churn:
     def go_on_reading(self):
         self.members.until_read(self.members.values().total() + self.rng.randrange(60))
 
-    def end(self):
-        self.settle()
+    def all_leave(self):
+        while self.members.present:
+            self.leave()
         for member in self.leaving:
             member.left()
+
+
+def who_read_twice(members):
+    """What helps to understand a failure."""
+    read = members.values()
+    return [
+        f"member {number}, of {len(member.records)} records the {at}th: {record}"
+        for number, member in enumerate(members.all)
+        for at, record in enumerate(member.records)
+        if read[record[2]] > 1
+    ]
 
 
 def churn(group, source, admin, rng, strategy, may_die):
@@ -105,12 +114,11 @@ def churn(group, source, admin, rng, strategy, may_die):
         while acts.deaths_left:
             acts.die()
             acts.join()
-        acts.end()
+        acts.settle()
     members.until("all is read", lambda: members.values().keys() >= source.all())
-    for member in list(members.present):
-        acts.calm()
-        members.leave(member)
+    acts.all_leave()
     print(f"{len(members.all)} members, {source.sent} records")
+    print("\n".join(who_read_twice(members)))
     return members.values()
 
 
