@@ -10,9 +10,9 @@
 
 struct world {
     struct replica_fixture f;
-    struct group group;
     struct partition_lag seen[4];
     int seen_count;
+    struct group group; /* last: it ends with its name, here none */
 };
 
 /* A topic of two partitions, the first with three records. */
