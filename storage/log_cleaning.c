@@ -11,8 +11,8 @@
  * What the map had no room for is dirty still, and the next pass begins there.
  *
  *   PREPARE ─► MAP ─► SYNC ─► MEASURE ─► FILTER ─► NAME ─► RETIRE ─► SETTLE ─► OVER
- *                                          ▲         └► DISCARD ─┐      │
- *                                          └──── next group ─────┴──────┘
+ *                                          ▲                              │
+ *                                          └───────── next group ─────────┘
  *
  * The SYNC is for records that were appended but never flushed: what they supersede
  * may be on the disk, and must not leave it before they are there themselves.
@@ -62,11 +62,6 @@ int64_t cleaning_segment_end(const struct log_cleaning *c, int at)
                                      : c->limits.uncleanable_offset;
 }
 
-static int discard(struct log_cleaning *c, struct err *err)
-{
-    return folder_contents_drop_cleaned(c->disk, c->dir, err);
-}
-
 int log_cleaning_run(struct log_cleaning *c, struct err *err)
 {
     static int (*const work[])(struct log_cleaning *, struct err *) = {
@@ -74,7 +69,6 @@ int log_cleaning_run(struct log_cleaning *c, struct err *err)
         [STATE_SYNC] = cleaning_sync,       [STATE_MEASURE] = cleaning_measure,
         [STATE_FILTER] = cleaning_filter,   [STATE_NAME] = cleaning_name,
         [STATE_RETIRE] = cleaning_retire,   [STATE_SETTLE] = cleaning_settle,
-        [STATE_DISCARD] = discard,
     };
     return work[c->state](c, err);
 }

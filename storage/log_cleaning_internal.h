@@ -20,7 +20,6 @@ enum cleaning_state {
     STATE_NAME,
     STATE_RETIRE,
     STATE_SETTLE,
-    STATE_DISCARD,
     STATE_OVER,
 };
 

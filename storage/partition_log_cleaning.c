@@ -204,8 +204,8 @@ static int ceiling(const struct partition_log *log, int64_t offset)
     return at >= 0 && log->segments[at]->base_offset == offset ? at : at + 1;
 }
 
-/* Puts the cleaned segment where those of its group are. False: the first of them, or
- * all, went meanwhile, and their files will: the name is not to be given again. */
+/* Puts the cleaned segment where those of its group are. False: the first of them went
+ * meanwhile, and its files will: their names are not to be given again. */
 static bool install(struct partition_log *log, struct log_cleaning *c)
 {
     int from = ceiling(log, c->segments[c->group_from].base_offset);
@@ -229,7 +229,7 @@ static bool install(struct partition_log *log, struct log_cleaning *c)
     return true;
 }
 
-/* The cleaned segment gets its lasting name, unless it was deleted meanwhile. */
+/* The cleaned segment gets its lasting name, unless a truncation took it. */
 static int go_live(struct partition_log *log, const struct log_cleaning *c,
                    struct err *err)
 {
@@ -297,16 +297,19 @@ enum cleaning_next partition_log_cleaning_next(struct partition_log *log,
         c->state++;
         return CLEANING_RUN;
     case STATE_MEASURE:
+        return next_group(log, c);
     case STATE_SETTLE:
-    case STATE_DISCARD:
-        if (c->state == STATE_SETTLE)
-            note_deleted(log, c);
+        note_deleted(log, c);
         return next_group(log, c);
     case STATE_FILTER:
         c->state = STATE_NAME;
         return CLEANING_RUN_ALONE;
     case STATE_NAME:
-        c->state = install(log, c) ? STATE_RETIRE : STATE_DISCARD;
+        if (!install(log, c)) {
+            err_set(err, ERR_CANCELED, "its segments were deleted meanwhile");
+            return CLEANING_FAILED;
+        }
+        c->state = STATE_RETIRE;
         return CLEANING_RUN_ALONE;
     case STATE_RETIRE:
         if (go_live(log, c, err) != 0)

@@ -97,9 +97,19 @@ int log_count_below(const struct partition_log *log, int64_t offset)
     return below;
 }
 
+/* A segment that is about to change its name, see log_cleaning.c, stays until the next
+ * look at what is below the log start offset. */
+static int count_removable(const struct partition_log *log, int below)
+{
+    int count = 0;
+    while (count < below && log->segments[count]->stage[0] == '\0')
+        count++;
+    return count;
+}
+
 int log_raise_start(struct partition_log *log, int64_t offset, struct err *err)
 {
-    int below = log_count_below(log, offset);
+    int below = count_removable(log, log_count_below(log, offset));
     int rc = reserve_deleted(log, below, err);
     if (rc == 0)
         rc = leader_epoch_cache_truncate_from_start(log->epochs, offset, err);

@@ -639,47 +639,69 @@ START_TEST(a_reader_keeps_the_segment_that_is_replaced)
 }
 END_TEST
 
-/* DeleteRecords takes the first segments away, at each point of a cleaning. */
-START_TEST(records_deleted_meanwhile_stay_deleted)
+/* DeleteRecords takes what is below `before` away, in front of step `at`. */
+static void clean_while_deleting(int at, int64_t before)
+{
+    struct log_cleaning *c = log_fixture_begin_cleaning(&f, MEMORY);
+    enum cleaning_next next = CLEANING_RUN;
+    bool did;
+    for (int step = 0; next == CLEANING_RUN || next == CLEANING_RUN_ALONE; step++) {
+        if (step == at)
+            ck_assert_int_eq(partition_log_delete_records(f.log, before, &f.err), 0);
+        next = log_fixture_step(&f, c);
+        if (next == CLEANING_RUN) /* else it has the log alone */
+            ck_assert_int_eq(log_fixture_clean_up(&f, &did), 0);
+    }
+    if (next == CLEANING_FAILED) {
+        ck_assert_int_eq(partition_log_start_offset(f.log), before);
+        ck_assert_int_eq(f.err.code, ERR_CANCELED);
+        ck_assert_int_eq(log_cleaning_abandon(c, &f.err), 0);
+    }
+    log_cleaning_end(c);
+    ck_assert_ptr_null(partition_log_offline(f.log));
+    ck_assert_int_eq(partition_log_delete_records(f.log, before, &f.err), 0);
+}
+
+static void check_what_is_left(int64_t before)
+{
+    static const char *const lefts[] = {"6=a1 7=b1 8=x1", "7=b1 8=x1", "8=x1", ""};
+    const char *left = before <= 5 ? "=d1" : lefts[before - 6];
+    ck_assert_int_eq(partition_log_start_offset(f.log), before);
+    ck_assert_ptr_nonnull(strstr(content(), left));
+    ck_assert_int_eq(partition_log_end_offset(f.log), 9);
+    ck_assert_int_eq(count_files(".log.swap") + count_files(".log.cleaned"), 0);
+}
+
+static void check_deleting_meanwhile(int32_t segment_bytes)
 {
     for (int at = 0; at < 40; at++) {
-        for (int64_t before = 3; before <= 9; before += 3) {
+        for (int64_t before = 1; before <= 9; before++) {
+            struct retention_outcome outcome;
+            bool did;
             setup();
             append_each("abcabdabx", 1);
-            struct log_cleaning *c = log_fixture_begin_cleaning(&f, MEMORY);
-            enum cleaning_next next = CLEANING_RUN;
-            bool deleted = false;
-            for (int step = 0; next == CLEANING_RUN || next == CLEANING_RUN_ALONE;
-                 step++) {
-                if (step == at) {
-                    ck_assert_int_eq(
-                        partition_log_delete_records(f.log, before, &f.err), 0);
-                    deleted = true;
-                }
-                next = log_fixture_step(&f, c);
-            }
-            if (next == CLEANING_FAILED) {
-                ck_assert(deleted);
-                ck_assert_int_eq(f.err.code, ERR_CANCELED);
-                ck_assert_int_eq(log_cleaning_abandon(c, &f.err), 0);
-            }
-            log_cleaning_end(c);
-            ck_assert_ptr_null(partition_log_offline(f.log));
-            if (!deleted)
-                partition_log_delete_records(f.log, before, &f.err);
-            ck_assert_int_eq(partition_log_start_offset(f.log), before);
-            const char *left = before == 3   ? "=d1"
-                               : before == 6 ? "6=a1 7=b1 8=x1"
-                                             : "";
-            ck_assert_ptr_nonnull(strstr(content(), left));
+            f.config.segment_bytes = segment_bytes;
+            clean_while_deleting(at, before);
+            ck_assert_int_eq(log_fixture_retain(&f, &outcome), 0);
+            ck_assert_int_eq(log_fixture_clean_up(&f, &did), 0);
+            check_what_is_left(before);
             f.log_start_offset = before;
             reopen(false);
-            ck_assert_ptr_nonnull(strstr(content(), left));
-            ck_assert_int_eq(partition_log_end_offset(f.log), 9);
-            ck_assert_int_eq(count_files(".log.swap") + count_files(".log.cleaned"), 0);
+            check_what_is_left(before);
             teardown();
         }
     }
+}
+
+START_TEST(records_deleted_meanwhile_stay_deleted)
+{
+    check_deleting_meanwhile(150);
+}
+END_TEST
+
+START_TEST(records_deleted_while_segments_are_merged_stay_deleted)
+{
+    check_deleting_meanwhile(400);
 }
 END_TEST
 
@@ -902,7 +924,9 @@ GREGOR_TESTS("log_cleaning", all_but_the_active_segment_is_dirty_at_first,
              a_record_goes_only_when_the_later_one_is_on_the_disk,
              appends_and_reads_go_on_between_any_two_steps,
              a_reader_keeps_the_segment_that_is_replaced,
-             records_deleted_meanwhile_stay_deleted, a_truncation_ends_the_cleaning,
+             records_deleted_meanwhile_stay_deleted,
+             records_deleted_while_segments_are_merged_stay_deleted,
+             a_truncation_ends_the_cleaning,
              what_is_appended_after_a_truncation_is_dirty,
              a_cleaning_that_is_given_up_leaves_the_log_as_it_was,
              a_crash_at_each_call_leaves_the_latest_records,
