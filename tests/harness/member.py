@@ -135,6 +135,8 @@ class Member:
 
     def _read(self):
         for line in self.process.stdout:
+            if not line.endswith("\n"):
+                return  # the last one of somebody who was killed
             with self.changed:
                 self._heard(line.split())
                 self.changed.notify_all()

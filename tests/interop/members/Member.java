@@ -21,6 +21,7 @@ class Member implements ConsumerRebalanceListener {
 
     private final KafkaConsumer<String, String> consumer;
     private final TreeSet<Integer> owned = new TreeSet<>();
+    private final Map<TopicPartition, OffsetAndMetadata> read = new HashMap<>();
     private volatile boolean leaving;
 
     Member(Properties config) {
@@ -36,15 +37,16 @@ class Member implements ConsumerRebalanceListener {
         System.out.println(all);
     }
 
-    // What was read is committed before another member may go on from there.
+    // What was read is committed before another member may go on from there. The
+    // consumer's position is not asked for: the client waits for the one of a partition
+    // that is taken away before it has any, and never gets it.
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> gone) {
-        Map<TopicPartition, OffsetAndMetadata> read = new HashMap<>();
-        for (TopicPartition p : gone) {
-            read.put(p, new OffsetAndMetadata(consumer.position(p)));
-            owned.remove(p.partition());
-        }
-        consumer.commitSync(read);
+        Map<TopicPartition, OffsetAndMetadata> done = new HashMap<>(read);
+        done.keySet().retainAll(gone);
+        gone.forEach(p -> owned.remove(p.partition()));
+        read.keySet().removeAll(gone);
+        consumer.commitSync(done);
     }
 
     @Override
@@ -74,6 +76,8 @@ class Member implements ConsumerRebalanceListener {
         while (!leaving) {
             for (ConsumerRecord<String, String> r : consumer.poll(POLL)) {
                 System.out.println("record " + r.partition() + " " + r.offset() + " " + r.value());
+                read.put(new TopicPartition(r.topic(), r.partition()),
+                    new OffsetAndMetadata(r.offset() + 1));
             }
         }
         consumer.close(); // gives away what it has, and so commits
